@@ -1,0 +1,1 @@
+"""The appliance: from a camera frame to a decision about the door."""

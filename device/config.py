@@ -1,0 +1,168 @@
+"""The one configuration file, decoded and checked before any hardware opens.
+
+Keys carry their units. Unknown keys, wrong types and values out of range raise ConfigError naming section and key.
+`systemd/lintel.toml` shows every key at its default; a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from device.errors import ConfigError
+
+Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
+Score = Annotated[float, Meta(ge=-1.0, le=1.0)]
+Seconds = Annotated[float, Meta(gt=0.0, le=3600.0)]
+Degrees = Annotated[float, Meta(gt=0.0, le=90.0)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all sections: immutable, and unknown keys are errors."""
+
+
+class SiteSettings(Section, frozen=True):
+    """[site]: this door and where it keeps what it knows."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)] = "door"
+    state_folder: str = "/var/lib/lintel"  # collection.db, audit.db and models/ live here
+
+
+class CameraSettings(Section, frozen=True):
+    """[camera]: where frames come from."""
+
+    source: Annotated[str, Meta(min_length=1)] = "0"  # V4L2 number or path, rtsp:// URL, or a video file
+    width_px: Annotated[int, Meta(ge=160, le=7680)] = 640
+    height_px: Annotated[int, Meta(ge=120, le=4320)] = 480
+    rate_hz: Annotated[float, Meta(ge=1.0, le=120.0)] = 15.0
+    reopen_after_s: Seconds = 1.0  # the first wait after a camera vanished; doubles up to reopen_after_at_most_s
+    reopen_after_at_most_s: Seconds = 30.0
+
+
+class RuntimeSettings(Section, frozen=True):
+    """[runtime]: how the networks use this machine. Nothing falls back to what is not named here."""
+
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1  # per network
+    providers: Annotated[tuple[str, ...], Meta(min_length=1)] = ("CPUExecutionProvider",)  # ONNX Runtime
+    delegate: str = ""  # LiteRT delegate library, such as libedgetpu.so.1; empty: none
+
+
+class DetectionSettings(Section, frozen=True):
+    """[detection]: finding and following faces."""
+
+    min_score: Ratio = 0.5  # the detector's own score; MediaPipe's default
+    min_presence: Ratio = 0.5  # the mesh's belief below which a track is lost
+    redetect_every_s: Seconds = 1.0  # while faces are followed, look for new ones this often
+
+
+class QualitySettings(Section, frozen=True):
+    """[quality]: the gates a frame must pass before it is compared. The same gates serve enrolment."""
+
+    min_face_height_px: Annotated[float, Meta(ge=24.0, le=1000.0)] = 56.0
+    min_brightness: Ratio = 0.12
+    max_brightness: Ratio = 0.92
+    min_sharpness: Annotated[float, Meta(ge=0.0)] = 20.0
+    max_yaw_deg: Degrees = 35.0
+    max_pitch_deg: Degrees = 30.0
+    min_presence: Ratio = 0.8
+
+
+class LivenessSettings(Section, frozen=True):
+    """[liveness]: presentation attack detection."""
+
+    mode: Literal["passive", "off"] = "passive"  # "off" is for bench work and is refused with real pins
+    min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames before a verdict
+    min_texture_score: Ratio = 0.8  # mean over the window; below max_attack_texture_score it is an attack
+    max_attack_texture_score: Ratio = 0.4
+    max_texture_spread: Ratio = 0.35  # standard deviation over the window
+
+
+class RecognitionSettings(Section, frozen=True):
+    """[recognition]: searching the gallery."""
+
+    target_fpir: Annotated[float, Meta(gt=0.0, le=0.1)] = 0.003  # NIST FRTE's operating point for access is FPIR 0.003
+    min_margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.05  # to the best other person, in score
+    min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames fused into one probe
+    max_frames: Annotated[int, Meta(ge=1, le=120)] = 45  # without a grant by then the track is denied
+    repeat_after_s: Seconds = 3.0  # the same track is decided again this long after a decision
+
+
+class PolicySettings(Section, frozen=True):
+    """[policy]: the door's rules."""
+
+    freshness_s: Seconds = 0.5  # the newest frame behind a grant may be this old
+    clock_must_be_after: str = "2026-01-01"  # a civil clock before this date has lost its battery
+
+
+class DoorSettings(Section, frozen=True):
+    """[door]: the daemon that owns the lock."""
+
+    socket: str = "/run/lintel-door/door.sock"
+    release_for_s: Annotated[float, Meta(ge=0.5, le=60.0)] = 5.0
+
+
+class Settings(Section, frozen=True):
+    """The whole file."""
+
+    site: SiteSettings = SiteSettings()
+    camera: CameraSettings = CameraSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+    detection: DetectionSettings = DetectionSettings()
+    quality: QualitySettings = QualitySettings()
+    liveness: LivenessSettings = LivenessSettings()
+    recognition: RecognitionSettings = RecognitionSettings()
+    policy: PolicySettings = PolicySettings()
+    door: DoorSettings = DoorSettings()
+
+    @property
+    def state_folder(self) -> Path:
+        return Path(self.site.state_folder)
+
+    @property
+    def collection_file(self) -> Path:
+        return self.state_folder / "collection.db"
+
+    @property
+    def audit_file(self) -> Path:
+        return self.state_folder / "audit.db"
+
+    @property
+    def models_folder(self) -> Path:
+        return self.state_folder / "models"
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def read_settings(file: Path) -> Settings:
+    """Decode and check `file`. Raises ConfigError with one sentence naming the section and key at fault."""
+    try:
+        return decode_settings(file.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror or error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+
+
+def decode_settings(text: bytes) -> Settings:
+    """Decode and check TOML. Raises ConfigError for anything that is not exactly a configuration."""
+    try:
+        return msgspec.toml.decode(text, type=Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_located(str(error))) from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"not TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("not UTF-8 text") from error
+
+
+def _located(message: str) -> str:
+    """Turn msgspec's "Expected `int` - at `$.camera.width_px`" into "[camera] width_px: expected `int`"."""
+    what, _, path = message.partition(" - at `$")
+    keys = path.rstrip("`").strip(".").split(".")
+    section = f"[{keys[0]}] " if keys[0] else ""
+    key = f"{'.'.join(keys[1:])}: " if len(keys) > 1 else ""
+    return f"{section}{key}{what[0].lower()}{what[1:]}"

@@ -1,0 +1,1 @@
+"""The administrator's tool: the `lintel` command."""

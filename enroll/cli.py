@@ -1,0 +1,100 @@
+"""The `lintel` command: one click group per noun, each loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from device.config import Settings, read_settings
+from device.errors import DeviceError
+from enroll.console import complain
+from firmware_bridge.errors import BridgeError
+from models.errors import ModelError
+
+SYSTEM_CONFIG = Path("/etc/lintel/lintel.toml")
+
+COMMANDS = {  # name -> ("module:attribute", summary); a heavy import is paid only by the command that needs it
+    "audit": ("enroll.audit:audit", "Show what happened at the door and verify that nobody changed it."),
+    "demo": ("enroll.demo:demo", "Play visitors to the real loop and show what the door did."),
+    "door": ("enroll.door:door", "Ask, release or lock down the door through its daemon."),
+    "measure": ("enroll.measure:measure", "Measure speed and accuracy on this machine."),
+    "models": ("enroll.models:models", "Install, list and verify the networks."),
+    "people": ("enroll.people:people", "Add, list and remove enrolled people."),
+    "watch": ("enroll.watch:watch", "Watch a camera or a video and print every decision."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used, not when they are listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (click's signature)
+        if cmd_name not in COMMANDS:
+            return None
+        module_name, attribute = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(importlib.import_module(module_name), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lintel")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="LINTEL_CONFIG",
+    help=f"The configuration file. Without it, {SYSTEM_CONFIG} where that exists, else every key at its default.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="LINTEL_STATE",
+    help="The folder of the collection, the audit log and the models, instead of the configured one.",
+)
+@click.pass_context
+def lintel(ctx: click.Context, config: Path | None, state: Path | None) -> None:
+    """Lintel: a door that knows who may come in."""
+    ctx.obj = settings_for(config, state)
+
+
+def settings_for(config: Path | None, state: Path | None) -> Settings:
+    """The settings a command works with. Raises ConfigError when the file cannot be accepted."""
+    import msgspec
+
+    if config is None and SYSTEM_CONFIG.exists():
+        config = SYSTEM_CONFIG
+    settings = Settings() if config is None else read_settings(config)
+    if state is None:
+        return settings
+    return msgspec.structs.replace(
+        settings, site=msgspec.structs.replace(settings.site, state_folder=str(state.absolute()))
+    )
+
+
+def main() -> None:
+    """Run the command. Every known fault is one sentence on standard error and the exit code of its kind."""
+    try:
+        lintel.main(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except click.Abort:
+        complain("interrupted")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (DeviceError, ModelError, BridgeError) as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # `lintel … | head`: the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,1 @@
+"""Everything that touches a wire: the door daemon and its client."""

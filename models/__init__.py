@@ -1,0 +1,1 @@
+"""What the networks are, where they come from and how they run."""
