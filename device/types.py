@@ -118,7 +118,7 @@ class Quality:
 
     @property
     def weight(self) -> float:
-        """How much this frame counts when templates are fused, in (0, 1]: more when frontal, large and surely a face."""
+        """How much this frame counts when templates are fused, in (0, 1]: more when frontal, large, surely a face."""
         off_axis = max(abs(self.pose.yaw_deg), abs(self.pose.pitch_deg))
         frontal = math.cos(math.radians(min(off_axis, 80.0)))
         return max(1e-3, frontal * self.presence * min(1.0, self.face_height_px / 112.0))
