@@ -56,6 +56,7 @@ class DetectionSettings(Section, frozen=True):
     min_score: Ratio = 0.5  # the detector's own score; MediaPipe's default
     min_presence: Ratio = 0.5  # the mesh's belief below which a track is lost
     redetect_every_s: Seconds = 1.0  # while faces are followed, look for new ones this often
+    max_faces: Annotated[int, Meta(ge=1, le=16)] = 3  # the largest ones; each costs as much as the first
 
 
 class QualitySettings(Section, frozen=True):
@@ -68,6 +69,7 @@ class QualitySettings(Section, frozen=True):
     max_yaw_deg: Degrees = 35.0
     max_pitch_deg: Degrees = 30.0
     min_presence: Ratio = 0.8
+    max_cover: Annotated[float, Meta(gt=0.0, le=10.0)] = 1.0  # 1: what 99.4 % of uncovered faces stay under
 
 
 class LivenessSettings(Section, frozen=True):
@@ -75,9 +77,13 @@ class LivenessSettings(Section, frozen=True):
 
     mode: Literal["passive", "off"] = "passive"  # "off" is for bench work and is refused with real pins
     min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames before a verdict
-    min_texture_score: Ratio = 0.8  # mean over the window; below max_attack_texture_score it is an attack
-    max_attack_texture_score: Ratio = 0.4
-    max_texture_spread: Ratio = 0.35  # standard deviation over the window
+    min_texture_score: Ratio = 0.8  # mean over the frames; from here on the texture is live
+    max_attack_texture_score: Ratio = 0.4  # mean over the frames; up to here the texture is an attack
+    max_texture_spread: Ratio = 0.35  # standard deviation over the frames; more is undecided
+    min_depth: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.06  # eye distances no moving plane explains: a head turned
+    min_solidity: Ratio = 0.65  # the least share of the motion that a plane cannot explain, for a head
+    min_change: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.06  # eye distances of motion from which a plane would show
+    max_flat_solidity: Ratio = 0.5  # the largest such share, for a plane
 
 
 class RecognitionSettings(Section, frozen=True):
@@ -86,8 +92,10 @@ class RecognitionSettings(Section, frozen=True):
     target_fpir: Annotated[float, Meta(gt=0.0, le=0.1)] = 0.003  # NIST FRTE's operating point for access is FPIR 0.003
     min_margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.05  # to the best other person, in score
     min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames fused into one probe
-    max_frames: Annotated[int, Meta(ge=1, le=120)] = 45  # without a grant by then the track is denied
-    repeat_after_s: Seconds = 3.0  # the same track is decided again this long after a decision
+    max_frames: Annotated[int, Meta(ge=1, le=120)] = 30  # without a grant by then the person is denied
+    repeat_after_s: Seconds = 3.0  # who was denied and stays is looked at again after this
+    repeat_after_grant_s: Seconds = 10.0  # who was let in and stays is looked at again after this
+    min_constancy: Score = 0.35  # a frame less like the frames before it starts a new track: it may be someone else
 
 
 class PolicySettings(Section, frozen=True):

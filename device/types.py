@@ -110,6 +110,7 @@ class Quality:
     sharpness: float  # 0 or more, the variance of the Laplacian of the aligned face
     pose: Pose
     presence: float  # [0, 1], from the mesh
+    cover: float  # 0 or more; from 1 on, part of the face has another colour than the rest, as a mask or a hand has
     issues: tuple[QualityIssue, ...]  # empty: good enough
 
     @property
@@ -193,7 +194,6 @@ class AttackReason(StrEnum):
 
     TEXTURE = "texture"  # looks like paper or a screen
     PLANAR = "planar"  # moves like a flat thing
-    INCONSTANT = "inconstant"  # another face took the place of the first within one track
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""From a frame to a template: detect, follow, judge, align, extract."""

@@ -1,0 +1,110 @@
+"""Following faces from frame to frame, so that several frames can speak about one person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+from device.config import DetectionSettings
+from device.ports import FaceDetector, MeshFitter
+from device.stopwatch import Stopwatch
+from device.types import Box, Frame, Mesh, TrackId
+from device.vision.boxes import overlap
+from device.vision.mesh import face_box
+
+SAME_FACE = 0.3  # two boxes that share this much are one face; BlazeFace's own merging overlap
+SMALLEST_STEP = 0.4  # a face that shares less than this with its own last box jumped: it may be someone else's
+MISSES_ALLOWED = 1  # a mesh can hold on to something that is no face; detection must confirm it this soon
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One face in the newest frame, and since when it has been followed without a gap."""
+
+    id: TrackId
+    box: Box  # as BlazeFace would draw it
+    mesh: Mesh
+    first_seen_at: float  # monotonic seconds
+
+
+@dataclass(slots=True)
+class _Followed:
+    track: Track
+    misses: int = 0
+
+
+class FaceTracker:
+    """Follows faces by their meshes; the detector rests while all of them are found again.
+
+    Detection runs when nobody is followed, when a face was lost and every `redetect_every_s` to find newcomers. A face
+    that jumps, that the mesh no longer believes in, or that detection does not confirm, ends its track: the same person
+    may come back, but under a new track that has to earn everything again.
+    """
+
+    def __init__(
+        self, detector: FaceDetector, fitter: MeshFitter, settings: DetectionSettings, stopwatch: Stopwatch
+    ) -> None:
+        self._detector = detector
+        self._fitter = fitter
+        self._settings = settings
+        self._stopwatch = stopwatch
+        self._ids = count(1)
+        self._followed: list[_Followed] = []
+        self._detected_at: float | None = None
+
+    def follow(self, frame: Frame) -> list[Track]:
+        """The faces in `frame`, the largest first."""
+        before = len(self._followed)
+        found_again = [found for old in self._followed if (found := self._again(old, frame)) is not None]
+        self._followed = _without_doubles(found_again)
+        if len(self._followed) < max(1, before) or self._is_detection_due(frame):
+            self._detect(frame)
+        self._followed.sort(key=lambda followed: -followed.track.box.area)
+        return [followed.track for followed in self._followed]
+
+    def drop(self, track: TrackId) -> None:
+        """Forget a track, so that its face comes back under a new one."""
+        self._followed = [followed for followed in self._followed if followed.track.id != track]
+
+    def _is_detection_due(self, frame: Frame) -> bool:
+        return self._detected_at is None or frame.captured_at - self._detected_at >= self._settings.redetect_every_s
+
+    def _again(self, old: _Followed, frame: Frame) -> _Followed | None:
+        """The same face in the next frame, or None when it is lost."""
+        with self._stopwatch.measure("mesh"):
+            mesh = self._fitter.fit(frame.image, old.track.mesh)
+        if not mesh.presence >= self._settings.min_presence:
+            return None
+        box = face_box(mesh)
+        if overlap(box, old.track.box) < SMALLEST_STEP:
+            return None
+        return _Followed(Track(old.track.id, box, mesh, old.track.first_seen_at), old.misses)
+
+    def _detect(self, frame: Frame) -> None:
+        """Look for newcomers, and confirm those who are followed."""
+        self._detected_at = frame.captured_at
+        with self._stopwatch.measure("detect"):
+            faces = self._detector.detect(frame.image)
+        for followed in self._followed:
+            is_seen = any(overlap(face.box, followed.track.box) >= SAME_FACE for face in faces)
+            followed.misses = 0 if is_seen else followed.misses + 1
+        self._followed = [followed for followed in self._followed if followed.misses <= MISSES_ALLOWED]
+        for face in sorted(faces, key=lambda found: -found.box.area):
+            if len(self._followed) >= self._settings.max_faces:
+                return
+            if any(overlap(face.box, followed.track.box) >= SAME_FACE for followed in self._followed):
+                continue
+            with self._stopwatch.measure("mesh"):
+                mesh = self._fitter.fit(frame.image, face)
+            if mesh.presence >= self._settings.min_presence:
+                track = Track(TrackId(next(self._ids)), face_box(mesh), mesh, frame.captured_at)
+                self._followed.append(_Followed(track))
+
+
+def _without_doubles(followed: list[_Followed]) -> list[_Followed]:
+    """Two tracks that slid onto one face are one: the older stays."""
+    kept: list[_Followed] = []
+    for one in sorted(followed, key=lambda candidate: candidate.track.id):
+        if all(overlap(one.track.box, other.track.box) < SAME_FACE for other in kept):
+            kept.append(one)
+    return kept
