@@ -7,7 +7,8 @@
     │   ├── PhotoTooLargeError                more pixels or bytes than a photo may have           12
     │   ├── NoFaceError                       no face in it                                        13
     │   ├── SeveralFacesError                 more than one face in it                             14
-    │   └── PoorQualityError                  a face, but not good enough to enrol                 15
+    │   ├── PoorQualityError                  a face, but not good enough to enrol                 15
+    │   └── PhotosDisagreeError               two photos of one person do not match                16
     ├── CameraError (OSError)                 the camera cannot be opened or vanished              20
     │   └── VideoUnreadableError              a video file that cannot be decoded                  21
     ├── CollectionError                       the collection cannot be used                        30
@@ -16,7 +17,9 @@
     │   ├── StorageFullError (OSError)        no space left; nothing was written                   33
     │   ├── UnknownPersonError (LookupError)  no such person                                       34
     │   ├── PersonExistsError (ValueError)    this person is already enrolled                      35
-    │   └── ModelMismatchError (ValueError)   templates of different models cannot be compared     36
+    │   ├── ModelMismatchError (ValueError)   templates of different models cannot be compared     36
+    │   ├── LookAlikeError (ValueError)       another enrolled person looks too much like this one 38
+    │   └── StorageUnwritableError (PermissionError)  the file or its folder may not be written    39
     ├── TargetUnreachableError (ValueError)   the model cannot meet target_fpir at this gallery    37
     └── AuditError                            the audit log cannot be written or read              50
         └── AuditBrokenError                  its hash chain does not hold                         51
@@ -77,6 +80,12 @@ class PoorQualityError(PhotoError):
     exit_code = 15
 
 
+class PhotosDisagreeError(PhotoError):
+    """Two photos that were given for one person do not match each other; the message names both."""
+
+    exit_code = 16
+
+
 class CameraError(DeviceError, OSError):
     """The camera cannot be opened, or it stopped delivering frames."""
 
@@ -129,6 +138,18 @@ class ModelMismatchError(CollectionError, ValueError):
     """Templates of different models were about to be compared or mixed."""
 
     exit_code = 36
+
+
+class LookAlikeError(CollectionError, ValueError):
+    """Another enrolled person looks so much like the new one that the door could not tell them apart."""
+
+    exit_code = 38
+
+
+class StorageUnwritableError(CollectionError, PermissionError):
+    """The collection's file or folder may not be opened or written by this user, or is on a read-only disk."""
+
+    exit_code = 39
 
 
 class TargetUnreachableError(DeviceError, ValueError):

@@ -1,0 +1,1 @@
+"""The enrolled people: the database on disk, and the matrix that is searched."""

@@ -1,0 +1,82 @@
+"""The collection's tables, as steps that are only ever appended to.
+
+Every change to a person or their references, by whatever code or tool, passes a trigger that counts `revision` up and
+notes the person in `change`. So another process can ask "who changed since I last looked?" and read only those people.
+A row of `change` stays when its person is erased: it holds nothing but the opaque id.
+"""
+
+from __future__ import annotations
+
+from device.collection.storage import Database, FileKind, MigrationStep, StorageErrors
+from device.errors import (
+    CollectionError,
+    CollectionTooNewError,
+    CollectionUnreadableError,
+    StorageFullError,
+    StorageUnwritableError,
+)
+
+CHANGES = (("person", "id"), ("biometric_reference", "person"))  # table, and its column that says whose row it is
+
+
+def m001_people(database: Database) -> None:
+    """People, their references, their consent and the journal of changes. Times are ISO 8601 in UTC."""
+    for statement in (
+        """CREATE TABLE person (
+            id TEXT PRIMARY KEY,             -- opaque and random, so that it says nothing about its bearer
+            name TEXT NOT NULL,              -- Unicode NFC
+            name_key TEXT NOT NULL UNIQUE,   -- the name case-folded: two people whom a reader would confuse are refused
+            suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
+            valid_from TEXT,
+            valid_until TEXT,
+            groups TEXT NOT NULL DEFAULT '[]',  -- JSON array of strings
+            created_at TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE biometric_reference (
+            id INTEGER PRIMARY KEY,
+            person TEXT NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+            model_id TEXT NOT NULL,
+            vector BLOB NOT NULL,            -- little-endian float32, unit length
+            quality TEXT NOT NULL,           -- JSON object: what the quality gates measured at enrolment
+            created_at TEXT NOT NULL
+        ) STRICT""",
+        "CREATE INDEX biometric_reference_person ON biometric_reference (person, model_id)",
+        """CREATE TABLE consent (
+            person TEXT PRIMARY KEY REFERENCES person (id) ON DELETE CASCADE,
+            text_version TEXT NOT NULL,
+            language TEXT NOT NULL,
+            how TEXT NOT NULL,
+            given_at TEXT NOT NULL
+        ) STRICT""",
+        "CREATE TABLE revision (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), value INTEGER NOT NULL) STRICT",
+        "INSERT INTO revision VALUES (1, 0)",
+        "CREATE TABLE change (person TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT",
+        "CREATE INDEX change_revision ON change (revision)",
+    ):
+        database.execute(statement)
+    for table, owner in CHANGES:
+        for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+            database.execute(_trigger(table, event, f"{row}.{owner}"))
+
+
+def _trigger(table: str, event: str, person: str) -> str:
+    count_up = "UPDATE revision SET value = value + 1"
+    note = f"INSERT OR REPLACE INTO change SELECT {person}, value FROM revision"  # noqa: S608 (names from CHANGES)
+    return f"CREATE TRIGGER {table}_{event.lower()}_is_a_change AFTER {event} ON {table} BEGIN {count_up}; {note}; END"
+
+
+STEPS: tuple[MigrationStep, ...] = (m001_people,)
+
+COLLECTION = FileKind(
+    noun="collection",
+    application_id=0x4C4E544C,  # "LNTL"
+    steps=STEPS,
+    is_checked_whole=True,
+    errors=StorageErrors(
+        unreadable=CollectionUnreadableError,
+        too_new=CollectionTooNewError,
+        full=StorageFullError,
+        unwritable=StorageUnwritableError,
+        other=CollectionError,
+    ),
+)

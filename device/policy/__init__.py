@@ -1,0 +1,1 @@
+"""The door's rules: pure functions from evidence to a decision."""
