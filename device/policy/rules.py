@@ -17,7 +17,7 @@ from device.types import Attack, BonaFide, Deny, DenyReason, Evidence, Match, No
 Rule: TypeAlias = Callable[[Evidence], Deny | None]  # None means "no objection"
 
 EVERYONE = "everyone"  # the name under which a schedule applies to people of whatever group
-FULL_SCORE = 1.0 + 1e-3  # a cosine similarity may exceed 1 by as much as a template's length may
+FULL_SCORE = 1.0 + 3e-3  # a cosine similarity exceeds 1 by as much as two templates' lengths may, 1e-3 each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

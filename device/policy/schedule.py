@@ -7,7 +7,7 @@ passes count; times that a change to summer time skips never come.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from enum import IntEnum
 from zoneinfo import ZoneInfo
 
@@ -58,7 +58,7 @@ def is_inside(schedule: WeeklySchedule, *, now: datetime) -> bool:
         return False
     local = now.astimezone(schedule.zone)
     today, clock = Weekday(local.weekday()), local.time()
-    yesterday = Weekday((local - timedelta(days=1)).weekday())
+    yesterday = Weekday((today - 1) % 7)
     return any(_contains(window, today, yesterday, clock) for window in schedule.windows)
 
 

@@ -1,0 +1,48 @@
+"""What may happen: the closed list of audit events."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AuditKind(StrEnum):
+    """The kind of an event. Stable: reports, the API and other doors use these words."""
+
+    APPLIANCE_STARTED = "appliance.started"
+    APPLIANCE_STOPPED = "appliance.stopped"
+    DECISION_GRANTED = "decision.granted"
+    DECISION_DENIED = "decision.denied"
+    DOOR_RELEASED = "door.released"
+    DOOR_SECURED = "door.secured"
+    DOOR_FORCED = "door.forced"
+    DOOR_HELD = "door.held"
+    DOOR_EXIT_REQUESTED = "door.exit_requested"
+    DOOR_UNREACHABLE = "door.unreachable"
+    DOOR_REFUSED = "door.refused"
+    CAMERA_LOST = "camera.lost"
+    CAMERA_RESTORED = "camera.restored"
+    PERSON_ENROLLED = "person.enrolled"
+    PERSON_CHANGED = "person.changed"
+    PERSON_ERASED = "person.erased"
+    FAULT = "fault"
+
+
+MEANINGS: dict[AuditKind, str] = {
+    AuditKind.APPLIANCE_STARTED: "The loop is ready; facts name the models, the threshold and the gallery's size.",
+    AuditKind.APPLIANCE_STOPPED: "The loop ended in good order; where it is missing there was a crash or a power cut.",
+    AuditKind.DECISION_GRANTED: "A person may come in; committed before the lock is told to release.",
+    AuditKind.DECISION_DENIED: "The door stays secured; facts name the reason.",
+    AuditKind.DOOR_RELEASED: "The door daemon confirmed that it released the lock.",
+    AuditKind.DOOR_SECURED: "The lock is secured again.",
+    AuditKind.DOOR_FORCED: "The door opened without a release.",
+    AuditKind.DOOR_HELD: "The door stayed open longer than agreed.",
+    AuditKind.DOOR_EXIT_REQUESTED: "Somebody inside asked to leave.",
+    AuditKind.DOOR_UNREACHABLE: "The door daemon does not answer, so nothing was released.",
+    AuditKind.DOOR_REFUSED: "The door daemon answered a release with a refusal; facts say why.",
+    AuditKind.CAMERA_LOST: "The camera stopped delivering frames; the door stays secured.",
+    AuditKind.CAMERA_RESTORED: "The camera delivers frames again.",
+    AuditKind.PERSON_ENROLLED: "A person was added to the collection; facts hold the opaque id, never the name.",
+    AuditKind.PERSON_CHANGED: "A person's facts or references changed.",
+    AuditKind.PERSON_ERASED: "A person and all their references were destroyed; this fact remains.",
+    AuditKind.FAULT: "Something failed that should not; facts say what was at work and what was done about it.",
+}
