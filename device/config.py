@@ -6,6 +6,7 @@ Keys carry their units. Unknown keys, wrong types and values out of range raise 
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -102,7 +103,7 @@ class PolicySettings(Section, frozen=True):
     """[policy]: the door's rules."""
 
     freshness_s: Seconds = 0.5  # the newest frame behind a grant may be this old
-    clock_must_be_after: str = "2026-01-01"  # a civil clock before this date has lost its battery
+    clock_must_be_after: date = date(2026, 1, 1)  # a civil clock before this date has lost its battery
 
 
 class DoorSettings(Section, frozen=True):

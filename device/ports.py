@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from device.types import Face, Frame, Image, Mesh, ModelId, PersonFacts, PersonId, SearchOutcome, Template
+from device.types import Box, Face, Frame, Image, Mesh, ModelId, PersonFacts, PersonId, SearchOutcome, Template
 
 
 class Camera(Protocol):
@@ -85,12 +85,9 @@ class Door(Protocol):
         ...
 
 
-class TextureNetwork(Protocol):
+class TextureScorer(Protocol):
     """Tells skin from paper and screens, one frame at a time."""
 
-    def bona_fide_score(self, image: Image, face: Face) -> float:
-        """How much the face looks live, in [0, 1]."""
+    def bona_fide_score(self, image: Image, box: Box) -> float:
+        """How much the face in `box`, as BlazeFace draws it, looks live, in [0, 1]."""
         ...
-
-
-Templates = Sequence[Template]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from device.types import Box, Image
+from models.card import ModelCard
+from models.errors import ManifestError
 from models.session import InferenceSession
 
 INPUT_PX = 80
@@ -19,14 +20,17 @@ BONA_FIDE = 1  # index of "live" among the three classes; the others are two kin
 
 
 class MiniFasNet:
-    """One MiniFASNet (minivision Silent-Face-Anti-Spoofing): 80 × 80 BGR in 0…255 around the face, three classes.
+    """One MiniFASNet (minivision Silent-Face-Anti-Spoofing): 80 × 80 BGR in 0…255 around the face, the
+    probabilities of three classes.
 
-    `crop_scale` is how many times the face box the network wants to see: 2.7 for V2, 4.0 for V1SE.
+    The card's `crop_scale` is how many times the face box the network wants to see: 2.7 for V2, 4.0 for V1SE.
     """
 
-    def __init__(self, session: InferenceSession, *, crop_scale: float) -> None:
+    def __init__(self, session: InferenceSession, card: ModelCard) -> None:
+        if card.crop_scale is None:
+            raise ManifestError(f"{card.name} has no crop_scale, so it is no texture network")
         self._session = session
-        self._crop_scale = crop_scale
+        self._crop_scale = card.crop_scale
         self._tensor = np.empty((1, 3, INPUT_PX, INPUT_PX), np.float32)
 
     def bona_fide_score(self, image: Image, box: Box) -> float:
@@ -34,7 +38,7 @@ class MiniFasNet:
         left, top, right, bottom = crop_around(box, self._crop_scale, width=image.shape[1], height=image.shape[0])
         crop = cv2.resize(image[top : bottom + 1, left : right + 1], (INPUT_PX, INPUT_PX))
         self._tensor[0] = crop.transpose(2, 0, 1)
-        return float(softmax(self._session.infer(self._tensor)[0].ravel())[BONA_FIDE])
+        return float(self._session.infer(self._tensor)[0].ravel()[BONA_FIDE])
 
 
 class TexturePair:
@@ -61,10 +65,3 @@ def crop_around(box: Box, scale: float, *, width: int, height: int) -> tuple[int
     top = min(max(y - crop_height / 2, 0.0), height - 1 - crop_height)
     right, bottom = min(left + crop_width, width - 1), min(top + crop_height, height - 1)
     return int(left), int(top), int(right), int(bottom)
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities (n,) from logits (n,)."""
-    powers = np.exp(logits - logits.max())
-    result: NDArray[np.float32] = powers / powers.sum()
-    return result

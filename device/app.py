@@ -1,0 +1,192 @@
+"""The composition root: builds finished objects from settings and passes them in. Nothing else wires anything."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from device.clock import Clock
+from device.config import PolicySettings, Settings
+from device.policy.decide import Policy, decide
+from device.policy.rules import RuleSettings, door_rules
+from device.policy.threshold import OperatingPoint, ThresholdPolicy
+from device.ports import Door
+from device.stopwatch import Stopwatch
+from device.types import Decision, Evidence, ModelId
+from models.card import ModelCard
+from models.errors import ModelMissingError
+from models.manifest import Role
+from models.session import RuntimeOptions
+from models.store import Installed, ModelStore
+
+if TYPE_CHECKING:  # these import OpenCV and SQLite, which `lintel --help` does not need
+    from device.audit.log import AuditLog
+    from device.collection.gallery import Gallery
+    from device.liveness.texture import TexturePair
+    from device.loop import DoorLoop, Vision
+    from device.vision.detect import BlazeFaceDetector
+    from device.vision.enrolment import StillExtractor
+    from device.vision.mesh import FaceMeshFitter
+    from device.vision.template import AlignedExtractor
+
+
+@dataclass(frozen=True, slots=True)
+class Appliance:
+    """A finished door: the loop and what it works on. Close it by leaving `open_appliance`."""
+
+    loop: DoorLoop
+    gallery: Gallery
+    audit: AuditLog
+    installed: Installed
+    stopwatch: Stopwatch
+
+
+@contextlib.contextmanager
+def open_appliance(settings: Settings, *, clock: Clock, door: Door) -> Iterator[Appliance]:
+    """Everything between camera and door, ready to observe frames.
+
+    Raises ModelError when networks are missing or changed, CollectionError and AuditError when a file cannot be used,
+    TargetUnreachableError when the model cannot meet `target_fpir` with the people enrolled.
+    """
+    from device.audit.log import AuditLog
+    from device.collection.gallery import Gallery
+    from device.collection.store import open_collection
+    from device.loop import DoorLoop, Surroundings
+
+    stopwatch = Stopwatch()
+    installed = ModelStore(settings.models_folder).installed()
+    vision = build_vision(settings, installed, stopwatch)
+    with open_collection(settings.collection_file) as collection, AuditLog(settings.audit_file, clock=clock) as audit:
+        gallery = Gallery(collection, thresholds=build_thresholds(settings, installed))
+        surroundings = Surroundings(
+            gallery=gallery,
+            decide=build_decide(settings),
+            audit=audit,
+            door=door,
+            clock=clock,
+            clock_is_trusted=partial(is_after, clock, settings.policy),
+        )
+        loop = DoorLoop(
+            vision,
+            surroundings,
+            recognition=settings.recognition,
+            liveness=settings.liveness,
+            stopwatch=stopwatch,
+        )
+        yield Appliance(loop, gallery, audit, installed, stopwatch)
+
+
+def build_vision(settings: Settings, installed: Installed, stopwatch: Stopwatch) -> Vision:
+    """The stages that look at a frame."""
+    from device.loop import Vision
+    from device.vision.quality import QualityGate
+    from device.vision.track import FaceTracker
+
+    options = runtime_options(settings)
+    detector = build_detector(settings, installed, Role.DETECTOR)
+    tracker = FaceTracker(detector, build_fitter(settings, installed), settings.detection, stopwatch)
+    texture = build_texture(installed, options)
+    return Vision(tracker, QualityGate(settings.quality), build_extractor(installed, options), texture)
+
+
+def build_photo_extractor(settings: Settings) -> StillExtractor:
+    """What turns an enrolment photo into a template, with the gates of the door.
+
+    Raises ModelError when networks are missing or changed.
+    """
+    from device.vision.enrolment import StillExtractor
+    from device.vision.quality import QualityGate
+
+    installed = ModelStore(settings.models_folder).installed()
+    roles = [role for role in (Role.DETECTOR, Role.DETECTOR_FAR) if installed.card(role) is not None]
+    return StillExtractor(
+        tuple(build_detector(settings, installed, role) for role in roles),
+        build_fitter(settings, installed),
+        QualityGate(settings.quality),
+        build_extractor(installed, runtime_options(settings)),
+    )
+
+
+def build_detector(settings: Settings, installed: Installed, role: Role) -> BlazeFaceDetector:
+    """BlazeFace of short or full range, as `role` says."""
+    from device.vision.detect import FULL_RANGE, SHORT_RANGE, BlazeFaceDetector
+
+    return BlazeFaceDetector(
+        installed.open(role, runtime_options(settings)),
+        layout=FULL_RANGE if role is Role.DETECTOR_FAR else SHORT_RANGE,
+        min_score=settings.detection.min_score,
+    )
+
+
+def build_fitter(settings: Settings, installed: Installed) -> FaceMeshFitter:
+    """The face mesh."""
+    from device.vision.mesh import FaceMeshFitter
+
+    return FaceMeshFitter(installed.open(Role.MESH, runtime_options(settings)))
+
+
+def build_extractor(installed: Installed, options: RuntimeOptions) -> AlignedExtractor:
+    """The template network that is installed."""
+    from device.vision.template import AlignedExtractor
+
+    return AlignedExtractor(installed.open(Role.TEMPLATE, options), template_card(installed))
+
+
+def build_texture(installed: Installed, options: RuntimeOptions) -> TexturePair | None:
+    """The texture networks, or None where the installed profile has none: liveness then needs motion."""
+    from device.liveness.texture import MiniFasNet, TexturePair
+
+    cards = [card for role in (Role.TEXTURE_NEAR, Role.TEXTURE_FAR) if (card := installed.card(role)) is not None]
+    if not cards:
+        return None
+    if len(cards) != 2:
+        raise ModelMissingError(f"profile {installed.profile} has half of the texture pair; install the models again")
+    return TexturePair(*(MiniFasNet(installed.open(card.role, options), card) for card in cards))
+
+
+def build_thresholds(settings: Settings, installed: Installed) -> ThresholdPolicy:
+    """How thresholds follow from `target_fpir` and what was measured of the installed template network."""
+    card = template_card(installed)
+    points = tuple(OperatingPoint(point.fmr, point.threshold) for point in card.operating_points)
+    return ThresholdPolicy(ModelId(card.model_id), points, settings.recognition.target_fpir)
+
+
+def build_decide(settings: Settings) -> Callable[[Evidence], Decision]:
+    """The door's rules, as one question."""
+    rules = door_rules(
+        RuleSettings(
+            freshness_s=settings.policy.freshness_s,
+            min_margin=settings.recognition.min_margin,
+            min_frames=settings.recognition.min_frames,
+            clock_must_be_after=earliest_time(settings.policy),
+        )
+    )
+    return partial(decide, policy=Policy(rules, settings.door.release_for_s))
+
+
+def template_card(installed: Installed) -> ModelCard:
+    """The template network. Raises ModelMissingError where none is installed."""
+    card = installed.card(Role.TEMPLATE)
+    if card is None:
+        raise ModelMissingError(f"profile {installed.profile} has no template network")
+    return card
+
+
+def runtime_options(settings: Settings) -> RuntimeOptions:
+    """How networks may use this machine."""
+    runtime = settings.runtime
+    return RuntimeOptions(threads=runtime.threads, providers=runtime.providers, delegate=runtime.delegate or None)
+
+
+def earliest_time(settings: PolicySettings) -> datetime:
+    """The civil time before which a clock is not to be trusted."""
+    return datetime.combine(settings.clock_must_be_after, time(), UTC)
+
+
+def is_after(clock: Clock, settings: PolicySettings) -> bool:
+    """Whether the civil clock shows a time that can be right."""
+    return clock.now() >= earliest_time(settings)

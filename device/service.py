@@ -1,0 +1,83 @@
+"""The running door: takes the newest frame, again and again, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from device.app import Appliance
+from device.audit.kinds import AuditKind
+from device.camera.feed import CameraFeed, CameraLost, CameraRestored, FeedEnded
+from device.health import notify
+from device.loop import Decided
+from device.ports import Door
+from device.types import Frame
+from models.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 1.0  # how long to wait for a frame before looking whether to stop
+
+
+class Service:
+    """Runs the loop on a camera feed and records what happens to the camera. One thread, the caller's."""
+
+    def __init__(
+        self, appliance: Appliance, feed: CameraFeed, door: Door, *, tell: Callable[[Decided, Frame], None]
+    ) -> None:
+        self._appliance = appliance
+        self._feed = feed
+        self._door = door
+        self._tell = tell
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set or a recording ends. Raises ModelError and AuditError after recording the fault."""
+        audit = self._appliance.audit
+        audit.append(AuditKind.APPLIANCE_STARTED, self._describe())
+        self._feed.start()
+        self._door.indicate("ready")
+        notify("READY=1")
+        try:
+            while not stop.is_set():
+                item = self._feed.take(PATIENCE_S)
+                if isinstance(item, FeedEnded):
+                    break
+                self._take_in(item)
+        except ModelError as error:
+            audit.append(AuditKind.FAULT, {"at": "vision", "fault": str(error), "door": "secured"})
+            raise
+        finally:
+            notify("STOPPING=1")
+            self._feed.close()
+        audit.append(AuditKind.APPLIANCE_STOPPED, {"dropped_frames": self._feed.dropped})
+
+    def _take_in(self, item: Frame | CameraLost | CameraRestored | None) -> None:
+        match item:
+            case Frame():
+                for decided in self._appliance.loop.observe(item):
+                    self._tell(decided, item)
+                notify("WATCHDOG=1")  # only after a complete pass
+            case CameraLost(fault=fault, retry_in_s=seconds):
+                log.error("camera.lost", extra={"fault": fault, "retry_in_s": seconds})
+                self._appliance.audit.append(AuditKind.CAMERA_LOST, {"fault": fault, "retry_in_s": seconds})
+                self._door.indicate("fault")
+            case CameraRestored():
+                log.info("camera.restored")
+                self._appliance.audit.append(AuditKind.CAMERA_RESTORED, {})
+                self._door.indicate("ready")
+            case None:
+                pass
+
+    def _describe(self) -> dict[str, object]:
+        gallery = self._appliance.gallery
+        threshold = gallery.refresh()
+        return {
+            "profile": self._appliance.installed.profile,
+            "model": threshold.model_id,
+            "threshold": round(threshold.score, 4),
+            "fmr": threshold.fmr,
+            "people": gallery.people,
+            "references": gallery.references,
+            "people_of_other_models": gallery.excluded_people,
+        }
