@@ -1,0 +1,1 @@
+"""Simulated visitors for the demo, the tests and `--simulate`. Nothing here is evidence about real attacks."""
