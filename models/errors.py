@@ -7,7 +7,8 @@
     ├── DownloadError (OSError)            no source delivered the file                                   43
     ├── RuntimeMissingError (ImportError)  the runtime or a delegate it names is not installed            44
     ├── WeightsError (ValueError)          a foreign weight file cannot be understood                     45
-    └── InferenceError (RuntimeError)      the runtime refused to load or run a network                   46
+    ├── InferenceError (RuntimeError)      the runtime refused to load or run a network                   46
+    └── StoreError (OSError)               the model store cannot be read or written                      47
 
 The number is the exit code of the `lintel` command.
 """
@@ -63,3 +64,9 @@ class InferenceError(ModelError, RuntimeError):
     """The runtime refused to load or to run a network."""
 
     exit_code = 46
+
+
+class StoreError(ModelError, OSError):
+    """The model store cannot be read or written, or another installation is busy in it; what it held is untouched."""
+
+    exit_code = 47
