@@ -1,0 +1,136 @@
+"""`lintel models`: install, list and verify the networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from device.config import Settings
+from enroll import console
+
+if TYPE_CHECKING:
+    from models.install import Outcome
+    from models.store import Installed, ModelStore
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
+
+
+@click.group()
+def models() -> None:
+    """Install, list and verify the networks."""
+
+
+@models.command()
+@click.option("--profile", help="Install exactly this profile. Without it: standard.")
+@click.option(
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder with model files, or archives, under the manifest's names; looked at first. May be repeated.",
+)
+@click.option("--allow-fallback", is_flag=True, help="Where the standard profile cannot be had, install pip-only.")
+@json_option
+@click.pass_obj
+def install(
+    settings: Settings, /, *, profile: str | None, mirrors: tuple[Path, ...], allow_fallback: bool, as_json: bool
+) -> None:
+    """Fetch, verify, build and time the networks. What is already there is neither fetched nor built again."""
+    from enroll.progress import download_progress
+    from models.install import DEFAULT_PROFILE, Installer
+
+    with download_progress() as progress:
+        installer = Installer(_store(settings), mirrors, progress)
+        if allow_fallback and profile is None:
+            outcome = installer.install_or_fall_back()
+        else:
+            outcome = installer.install(DEFAULT_PROFILE if profile is None else profile)
+    _report(outcome, _store(settings).installed(), as_json=as_json)
+
+
+@models.command(name="list")
+@json_option
+@click.pass_obj
+def list_(settings: Settings, /, *, as_json: bool) -> None:
+    """Show the installed networks, which build of each runs on this machine, and why."""
+    installed = _store(settings).installed()
+    if as_json:
+        console.print_json({"profile": installed.profile, "networks": _rows(installed)})
+        return
+    _print_table(installed)
+
+
+@models.command()
+@json_option
+@click.pass_obj
+def verify(settings: Settings, /, *, as_json: bool) -> None:
+    """Compare every installed file with the digest it was installed with. Fails at the first that has changed."""
+    from models.errors import DigestError, ModelMissingError
+
+    installed = _store(settings).installed()
+    faults = []
+    for artefact in installed.artefacts:
+        try:
+            installed.store.read(artefact)
+        except (DigestError, ModelMissingError) as error:
+            faults.append(error)
+    if as_json:
+        console.print_json({"verified": len(installed.artefacts), "faults": [str(fault) for fault in faults]})
+    for fault in faults[1:] if not as_json else ():
+        console.complain(str(fault))
+    if faults:
+        raise faults[0]
+    if not as_json:
+        console.out.print(f"All {len(installed.artefacts)} files of the profile {installed.profile} are intact.")
+
+
+def _store(settings: Settings) -> ModelStore:
+    from models.store import ModelStore
+
+    return ModelStore(settings.models_folder)
+
+
+def _report(outcome: Outcome, installed: Installed, *, as_json: bool) -> None:
+    if as_json:
+        console.print_json(
+            {"profile": outcome.profile, "made": outcome.made, "notes": outcome.notes, "networks": _rows(installed)}
+        )
+        return
+    for note in outcome.notes:
+        console.err.print(note, style="yellow", markup=False)
+    if not outcome.made:
+        console.out.print(f"The profile {outcome.profile} is installed already; nothing was fetched or built.")
+        return
+    _print_table(installed)
+
+
+def _rows(installed: Installed) -> list[dict[str, Any]]:
+    """Everything about the installed networks, for programs."""
+    return [
+        {
+            "name": card.name,
+            "role": card.role,
+            "model_id": card.model_id,
+            "runs": card.precision,
+            "reason": card.reason,
+            "times_ms": installed.inventory.networks[card.name].times_ms,
+            "agreement": installed.inventory.networks[card.name].agreement,
+            "sha256": card.sha256,
+            "licence": installed.store.manifest.file_of(card.network).licence,
+        }
+        for card in installed.cards
+    ]
+
+
+def _print_table(installed: Installed) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"Networks of the profile {installed.profile}", title_justify="left")
+    for heading in ("role", "network", "runs", "float ms", "int8 ms", "licence", "why"):
+        table.add_column(heading, justify="right" if heading.endswith("ms") else "left")
+    for row in _rows(installed):
+        times = (f"{row['times_ms'][build]:.2f}" if build in row["times_ms"] else "-" for build in ("float", "int8"))
+        table.add_row(row["role"], row["name"], row["runs"], *times, row["licence"], row["reason"])
+    console.out.print(table)
