@@ -7,6 +7,8 @@
     ├── LineError (OSError)                     a pin or line cannot be driven or read              63
     ├── PinFactoryError (LookupError)           the named pin factory is not on this machine        64
     ├── ProtocolError (ValueError)              a message is not one of ours                        65
+    ├── SpoolError (OSError)                    the event spool cannot be opened                    66
+    ├── DaemonRunningError                      another door daemon owns this socket                67
     └── DoorConfigError (ValueError)            the daemon's configuration cannot be accepted       78
 
 The number is the exit code of the `lintel` command.
@@ -57,6 +59,18 @@ class ProtocolError(BridgeError, ValueError):
     """Bytes or bits that are not a message of the protocol they claim."""
 
     exit_code = 65
+
+
+class SpoolError(BridgeError, OSError):
+    """The event spool cannot be opened at the start; later faults of it are the door's status, not an exception."""
+
+    exit_code = 66
+
+
+class DaemonRunningError(BridgeError):
+    """Another door daemon already owns this socket and this state folder."""
+
+    exit_code = 67
 
 
 class DoorConfigError(BridgeError, ValueError):
