@@ -78,10 +78,13 @@ class Gallery:
     def refresh(self) -> Threshold:
         """Take over what changed in the collection and return the threshold for the size it has now."""
         token = self._collection.change_token()
+        _, _, is_uncommitted = token
         if token != self._token:
             self._token = self._threshold = None
             self._read_changes()
             self._token = token  # asked before reading, so a change in between is only read twice
+            if is_uncommitted:
+                self._revision = 0  # what was read may be rolled back: read everyone next time
         if self._threshold is None:
             self._threshold = self._thresholds.choose(self._matrix.rows)
         return self._threshold

@@ -111,6 +111,7 @@ def quality_json(quality: Quality | None) -> str:
         "brightness": quality.brightness,
         "sharpness": quality.sharpness,
         "presence": quality.presence,
+        "cover": quality.cover,
         "yaw_deg": quality.pose.yaw_deg,
         "pitch_deg": quality.pose.pitch_deg,
         "roll_deg": quality.pose.roll_deg,

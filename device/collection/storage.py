@@ -194,12 +194,16 @@ def _build(path: Path, kind: FileKind) -> None:
 
 def _inspect(path: Path, kind: FileKind) -> None:
     """Refuse a file that is empty, foreign, damaged or newer, through a connection that cannot change it."""
+    if not path.is_file():
+        raise kind.errors.unwritable(f"{path}: the {kind.noun} cannot be opened: it is not a file")
     if path.stat().st_size == 0:
         raise kind.errors.unreadable(f"{path}: the {kind.noun} is empty; restore it or move it away")
     database = _connect_for_reading(path)
     try:
         if database.execute("PRAGMA application_id").fetchone()[0] != kind.application_id:
             raise kind.errors.unreadable(f"{path}: this is a database, but not a Lintel {kind.noun}")
+        if _is_cut_off(path, database):
+            raise kind.errors.unreadable(f"{path}: the {kind.noun} is damaged: its end is missing")
         if kind.is_checked_whole:
             verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
@@ -209,6 +213,17 @@ def _inspect(path: Path, kind: FileKind) -> None:
             raise kind.errors.too_new(f"{path}: a newer Lintel wrote this {kind.noun}; it was left untouched")
     finally:
         database.close()
+
+
+def _is_cut_off(path: Path, database: Database) -> bool:
+    """Whether the file ends within a page. SQLite reads the missing bytes as zeros, and its check does not mind.
+
+    With a write-ahead log beside it, a killed checkpoint may have left it so, and the log holds what is missing.
+    """
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        return False
+    return bool(path.stat().st_size % database.execute("PRAGMA page_size").fetchone()[0])
 
 
 def _migrate(database: Database, kind: FileKind) -> None:

@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from people_builders import AT, reference
+
+from device.collection.schema import COLLECTION
+from device.collection.storage import Database, open_database, open_database_for_reading
+from device.collection.store import Collection, open_collection
+from device.errors import (
+    CollectionError,
+    CollectionTooNewError,
+    CollectionUnreadableError,
+    StorageFullError,
+    StorageUnwritableError,
+)
+
+AS_ROOT = os.geteuid() == 0
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {part.name: hashlib.sha256(part.read_bytes()).hexdigest() for part in folder.iterdir() if part.is_file()}
+
+
+def enrolled(file: Path, people: int) -> None:
+    with open_collection(file) as collection:
+        for number in range(people):
+            collection.add_person(f"person {number}", references=[reference(number)], at=AT)
+
+
+def test_a_new_collection_is_private_and_leaves_nothing_beside_it(file: Path) -> None:
+    open_collection(file).close()
+    assert [part.name for part in file.parent.iterdir()] == ["collection.db"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_every_connection_is_durable_and_keeps_references_to_people(collection: Collection) -> None:
+    def ask(pragma: str) -> object:
+        return collection._execute(f"PRAGMA {pragma}")[0][0]
+
+    assert ask("journal_mode") == "wal"
+    assert ask("synchronous") == 2, "FULL: a commit is on the disk when it returns"
+    assert ask("foreign_keys") == 1
+    assert ask("secure_delete") == 1
+
+
+def test_what_was_enrolled_is_there_after_reopening(file: Path) -> None:
+    enrolled(file, 3)
+    with open_collection(file) as again:
+        assert len(again.people()) == 3
+
+
+def test_a_draft_that_a_killed_process_left_is_replaced(file: Path) -> None:
+    file.parent.mkdir()
+    (file.parent / ".collection.db.new").write_bytes(b"half a database")
+    open_collection(file).close()
+    assert [part.name for part in file.parent.iterdir()] == ["collection.db"]
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root may give a file away")
+def test_a_collection_made_by_root_belongs_to_the_owner_of_its_folder(file: Path) -> None:
+    file.parent.mkdir()
+    os.chown(file.parent, 12345, 54321)
+    with open_collection(file) as collection:
+        collection.add_person("Ada", references=[reference(1)], at=AT)
+        owners = {(part.stat().st_uid, part.stat().st_gid) for part in file.parent.iterdir()}
+    assert owners == {(12345, 54321)}
+
+
+NOT_COLLECTIONS = {
+    "empty": b"",
+    "text": b"this is a letter, not a database\n" * 200,
+    "header only": b"SQLite format 3\x00",
+    "zeros": bytes(8192),
+}
+
+
+@pytest.mark.parametrize("content", NOT_COLLECTIONS.values(), ids=NOT_COLLECTIONS.keys())
+def test_a_file_that_is_no_collection_is_refused_untouched(file: Path, content: bytes) -> None:
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(CollectionUnreadableError, match="collection"):
+        open_collection(file)
+    assert file.read_bytes() == content
+    assert [part.name for part in file.parent.iterdir()] == ["collection.db"]
+
+
+def test_somebody_elses_database_is_refused_untouched(file: Path) -> None:
+    file.parent.mkdir()
+    with sqlite3.connect(file) as foreign:
+        foreign.execute("CREATE TABLE bookmark (url TEXT)")
+    foreign.close()
+    before = digests(file.parent)
+    with pytest.raises(CollectionUnreadableError, match="not a Lintel collection"):
+        open_collection(file)
+    assert digests(file.parent) == before
+
+
+def test_a_truncated_collection_is_refused_untouched(file: Path) -> None:
+    enrolled(file, 40)
+    whole = file.read_bytes()
+    for length in (len(whole) - 1, len(whole) // 2, 4096, 100):
+        file.write_bytes(whole[:length])
+        with pytest.raises(CollectionUnreadableError):
+            open_collection(file)
+        assert file.read_bytes() == whole[:length]
+
+
+def test_a_collection_with_a_page_of_rubbish_is_refused_untouched(file: Path) -> None:
+    enrolled(file, 60)
+    content = bytearray(file.read_bytes())
+    content[-4096:] = os.urandom(4096)
+    file.write_bytes(content)
+    with pytest.raises(CollectionUnreadableError):
+        open_collection(file)
+    assert file.read_bytes() == content
+
+
+def m999_from_the_future(database: Database) -> None:
+    database.execute("CREATE TABLE palm_vein (person TEXT)")
+
+
+def test_a_newer_collection_is_refused_untouched(file: Path) -> None:
+    enrolled(file, 2)
+    newer = replace(COLLECTION, steps=(*COLLECTION.steps, m999_from_the_future))
+    open_database(file, newer).close()
+    before = file.read_bytes()
+    with pytest.raises(CollectionTooNewError, match="newer Lintel"):
+        open_collection(file)
+    assert file.read_bytes() == before
+    log = file.with_name("collection.db-wal")  # SQLite's reader may leave an empty one
+    assert not log.exists() or log.stat().st_size == 0
+
+
+def test_a_newer_collection_in_use_is_refused_with_its_log_untouched(file: Path) -> None:
+    newer = open_database(file, replace(COLLECTION, steps=(*COLLECTION.steps, m999_from_the_future)))
+    newer.execute("INSERT INTO palm_vein VALUES ('somebody')")
+    newer.conn.commit()
+    with pytest.raises(CollectionTooNewError):
+        open_collection(file)
+    assert newer.execute("SELECT person FROM palm_vein").fetchall() == [("somebody",)]
+    newer.close()
+
+
+def test_an_older_collection_is_brought_up_to_date_and_keeps_its_people(file: Path) -> None:
+    enrolled(file, 2)
+    newer = replace(COLLECTION, steps=(*COLLECTION.steps, m999_from_the_future))
+    database = open_database(file, newer)
+    assert database.execute("SELECT count(*) FROM palm_vein").fetchone() == (0,)
+    assert database.execute("SELECT count(*) FROM person").fetchone() == (2,)
+    database.close()
+
+
+def m999_that_fails(database: Database) -> None:
+    database.execute("CREATE TABLE half (done TEXT)")
+    database.execute("CREATE TABLE half (done TEXT)")
+
+
+def test_a_step_that_fails_leaves_the_collection_as_it_was(file: Path) -> None:
+    enrolled(file, 2)
+    with pytest.raises(CollectionUnreadableError):
+        open_database(file, replace(COLLECTION, steps=(*COLLECTION.steps, m999_that_fails)))
+    with open_collection(file) as collection:
+        assert len(collection.people()) == 2
+        assert collection._execute("SELECT count(*) FROM sqlite_schema WHERE name = 'half'") == [(0,)]
+
+
+def test_a_full_quota_refuses_the_whole_person_and_keeps_the_others(file: Path) -> None:
+    enrolled(file, 1)
+    pages = file.stat().st_size // 4096
+    with open_collection(file, max_pages=pages) as collection:
+        with pytest.raises(StorageFullError, match="no space"):
+            collection.add_person("Grace", references=[reference(n) for n in range(40)], at=AT)
+        assert [person.name for person in collection.people()] == ["person 0"]
+        assert collection.changed_since(collection.revision()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 1 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if not AS_ROOT or mount is None:
+        pytest.skip("only root may mount a small disk")
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("this container may not mount")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_refuses_and_everyone_acknowledged_is_still_there(small_disk: Path) -> None:
+    file = small_disk / "collection.db"
+    acknowledged: list[str] = []
+
+    def enrol_until_full(collection: Collection) -> None:
+        for number in range(1000):
+            name = f"person {number}"
+            collection.add_person(name, references=[reference(number)], at=AT)
+            acknowledged.append(name)
+
+    with open_collection(file) as collection:
+        with pytest.raises(StorageFullError, match="no space"):
+            enrol_until_full(collection)
+        assert sorted(person.name for person in collection.people()) == sorted(acknowledged)
+    assert len(acknowledged) > 5
+    shutil.copytree(small_disk, rescued := small_disk.parent / "rescued")
+    with open_collection(rescued / "collection.db") as again:
+        assert sorted(person.name for person in again.people()) == sorted(acknowledged)
+
+
+def test_a_full_disk_leaves_no_half_made_collection(small_disk: Path) -> None:
+    (small_disk / "ballast").write_bytes(bytes(970 * 1024))
+    with pytest.raises(StorageFullError, match="no space"):
+        open_collection(small_disk / "collection.db")
+    assert [part.name for part in small_disk.iterdir()] == ["ballast"]
+
+
+def test_a_folder_where_the_file_should_be_is_refused(file: Path) -> None:
+    file.mkdir(parents=True)
+    with pytest.raises(StorageUnwritableError, match="cannot be opened"):
+        open_collection(file)
+
+
+def test_a_file_where_the_folder_should_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("not a folder")
+    with pytest.raises(StorageUnwritableError, match="cannot be opened"):
+        open_collection(tmp_path / "state" / "collection.db")
+
+
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+import sqlite_utils
+from device.collection.store import open_collection
+from device.errors import DeviceError
+os.setgid(65534); os.setuid(65534)
+try:
+    open_collection(Path(sys.argv[1]))
+except DeviceError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root may become somebody without permissions")
+@pytest.mark.parametrize("people", [0, 1])
+def test_a_file_or_folder_without_permission_is_refused(people: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # everybody may look, only root may write
+        if people:
+            enrolled(folder / "collection.db", people)
+        command = [sys.executable, "-c", AS_NOBODY, str(folder / "collection.db")]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.stdout.startswith("StorageUnwritableError"), said
+
+
+def test_a_lock_that_another_process_keeps_is_one_sentence(collection: Collection, file: Path) -> None:
+    other = sqlite3.connect(file)
+    other.execute("BEGIN IMMEDIATE")
+    collection._database.execute("PRAGMA busy_timeout=1")
+    with pytest.raises(CollectionError, match="another process keeps the collection locked; nothing was written"):
+        collection.add_person("Ada", references=[reference(1)], at=AT)
+    other.close()
+    collection.add_person("Ada", references=[reference(1)], at=AT)
+
+
+def test_a_reader_cannot_change_the_file(file: Path) -> None:
+    enrolled(file, 1)
+    database = open_database_for_reading(file, COLLECTION)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        database.execute("DELETE FROM person")
+    database.close()
+
+
+def test_a_reader_does_not_create_the_file(file: Path) -> None:
+    with pytest.raises(StorageUnwritableError, match="No such file"):
+        open_database_for_reading(file, COLLECTION)
+    assert not file.parent.exists()
+
+
+ENROL_UNTIL_KILLED = """
+import sys
+import tempfile
+from pathlib import Path
+from people_builders import AT, reference
+from device.collection.store import open_collection
+with open_collection(Path(sys.argv[1])) as collection:
+    for number in range(100_000):
+        collection.add_person(f"person {number}", references=[reference(1), reference(2)], at=AT)
+        sys.stdout.write(f"{number}\\n")
+        sys.stdout.flush()
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 7, 30])
+def test_killing_a_process_in_the_middle_loses_nobody_and_halves_nobody(file: Path, lines: int) -> None:
+    command = [sys.executable, "-c", ENROL_UNTIL_KILLED, str(file)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(Path(__file__).parent)])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        acknowledged = [process.stdout.readline() for _ in range(lines)]
+        process.send_signal(signal.SIGKILL)
+        acknowledged += process.stdout.readlines()
+    with open_collection(file) as collection:
+        people = collection.people()
+        assert len(people) in {len(acknowledged), len(acknowledged) + 1}
+        assert all(sum(person.references.values()) == 2 for person in people)
