@@ -27,8 +27,8 @@ class Gallery:
         self._thresholds = thresholds
         self._matrix = ReferenceMatrix()
         self._facts: dict[PersonId, PersonFacts] = {}
-        self._token: tuple[int, int, bool] | None = None  # None: what is in memory may be incomplete
-        self._revision = 0
+        self._token: tuple[int, int, bool] | None = None
+        self._revision: int | None = None  # of the collection when it was read; None: read everyone next time
         self._threshold: Threshold | None = None  # None: none could be chosen for this size
         self.refresh()
 
@@ -84,23 +84,20 @@ class Gallery:
             self._read_changes()
             self._token = token  # asked before reading, so a change in between is only read twice
             if is_uncommitted:
-                self._revision = 0  # what was read may be rolled back: read everyone next time
+                self._revision = None  # what was read may be rolled back
         if self._threshold is None:
             self._threshold = self._thresholds.choose(self._matrix.rows)
         return self._threshold
 
     def _read_changes(self) -> None:
         with self._collection.snapshot():
+            known, self._revision = self._revision, None  # half of a change must not stay when reading fails
             revision = self._collection.revision()
-            changed = self._collection.changed_since(self._revision)
-            try:
-                if revision < self._revision or len(changed) > RELOAD_ABOVE * len(self._facts):
-                    self._read_everyone()
-                else:
-                    self._read_some(changed)
-            except BaseException:
-                self._revision, self._facts = 0, {}  # half of a change must not stay: read everyone next time
-                raise
+            changed = self._collection.changed_since(known or 0)
+            if known is None or revision < known or len(changed) > RELOAD_ABOVE * len(self._facts):
+                self._read_everyone()
+            else:
+                self._read_some(changed)
             self._revision = revision
 
     def _read_everyone(self) -> None:
