@@ -23,6 +23,7 @@ from device.errors import DeviceError
 Database: TypeAlias = Any  # sqlite_utils.Database; the library is imported only when a file is opened
 MigrationStep: TypeAlias = Callable[[Database], None]
 
+MIGRATIONS_TABLE = "_sqlite_migrations"  # sqlite-utils' own name for it
 BUSY_TIMEOUT_S = 5.0  # a commit with its fsync takes milliseconds, so a longer wait means a stuck process
 NO_SPACE_BELOW_BYTES = 65_536  # SQLite reports a full disk as an I/O error when the shared memory file cannot grow
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -122,6 +123,8 @@ def sqlite_errors(path: Path, kind: FileKind) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         raise _explain(error, path, kind) from error
+    except UnicodeDecodeError as error:  # SQLite's own message about a damaged table quotes its damaged name
+        raise kind.errors.unreadable(f"{path}: the {kind.noun} is damaged: its text is not UTF-8") from error
 
 
 @contextlib.contextmanager
@@ -208,11 +211,20 @@ def _inspect(path: Path, kind: FileKind) -> None:
             verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise kind.errors.unreadable(f"{path}: the {kind.noun} is damaged: {verdict}")
-        known = {step.__name__ for step in kind.steps}
-        if any(applied.name not in known for applied in _migrations(kind).applied(database)):
-            raise kind.errors.too_new(f"{path}: a newer Lintel wrote this {kind.noun}; it was left untouched")
+        _refuse_other_steps(path, kind, database)
     finally:
         database.close()
+
+
+def _refuse_other_steps(path: Path, kind: FileKind, database: Database) -> None:
+    """Refuse a file that has seen steps we do not know. A newer Lintel has taken all of ours, too."""
+    known = {step.__name__ for step in kind.steps}
+    rows = database.execute(f"SELECT name FROM {MIGRATIONS_TABLE} WHERE migration_set = ?", (_set_name(kind),))  # noqa: S608 (constant)
+    applied = {name for (name,) in rows}
+    if kind.steps[0].__name__ not in applied or not (applied <= known or applied >= known):
+        raise kind.errors.unreadable(f"{path}: the {kind.noun} is damaged: it lacks a step of its own history")
+    if not applied <= known:
+        raise kind.errors.too_new(f"{path}: a newer Lintel wrote this {kind.noun}; it was left untouched")
 
 
 def _is_cut_off(path: Path, database: Database) -> bool:
@@ -243,10 +255,14 @@ def _migrate(database: Database, kind: FileKind) -> None:
 def _migrations(kind: FileKind) -> Any:
     from sqlite_utils import Migrations
 
-    migrations = Migrations(f"lintel_{kind.noun.replace(' ', '_')}")
+    migrations = Migrations(_set_name(kind))
     for step in kind.steps:
         migrations()(step)
     return migrations
+
+
+def _set_name(kind: FileKind) -> str:
+    return f"lintel_{kind.noun.replace(' ', '_')}"
 
 
 def _connect(path: Path) -> Database:
