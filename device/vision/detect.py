@@ -54,7 +54,7 @@ class BlazeFaceDetector:
         raw = offsets[0][candidates] / self._size
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0][candidates, 0], -LOGIT_LIMIT, LOGIT_LIMIT)))
         values = _decode(raw, self._anchors[candidates])
-        values = (values * self._size - np.tile(np.float32([left, top]), 8)) / scale
+        values = (values * self._size - np.tile(np.array([left, top], np.float32), 8)) / scale
         merged = merge_detections(values, scores, min_overlap=MERGE_OVERLAP)
         return [_face(value, score) for value, score in merged if value[2] > value[0] and value[3] > value[1]]
 

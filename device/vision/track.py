@@ -8,12 +8,15 @@ from itertools import count
 from device.config import DetectionSettings
 from device.ports import FaceDetector, MeshFitter
 from device.stopwatch import Stopwatch
-from device.types import Box, Frame, Mesh, TrackId
+from device.types import Box, Face, Frame, Mesh, TrackId
 from device.vision.boxes import overlap
 from device.vision.mesh import face_box
 
 SAME_FACE = 0.3  # two boxes that share this much are one face; BlazeFace's own merging overlap
 SMALLEST_STEP = 0.4  # a face that shares less than this with its own last box jumped: it may be someone else's
+SETTLED = 0.08  # a mesh this near to where it was looked for, in box sides, shows the face as it is
+FAST = 0.2  # a face that moved this far from one frame to the next, in box sides, is looked for anew
+REFITS_AT_MOST = 3
 MISSES_ALLOWED = 1  # a mesh can hold on to something that is no face; detection must confirm it this soon
 
 
@@ -71,14 +74,41 @@ class FaceTracker:
 
     def _again(self, old: _Followed, frame: Frame) -> _Followed | None:
         """The same face in the next frame, or None when it is lost."""
-        with self._stopwatch.measure("mesh"):
-            mesh = self._fitter.fit(frame.image, old.track.mesh)
-        if not mesh.presence >= self._settings.min_presence:
+        mesh = self._settle(frame, old.track.mesh)
+        if mesh is None or not mesh.presence >= self._settings.min_presence:
             return None
         box = face_box(mesh)
         if overlap(box, old.track.box) < SMALLEST_STEP:
             return None
         return _Followed(Track(old.track.id, box, mesh, old.track.first_seen_at), old.misses)
+
+    def _settle(self, frame: Frame, before: Mesh) -> Mesh | None:
+        """The mesh of a face that may have moved, or None when it is lost.
+
+        A mesh lags behind a face that has left its region, and looks as if the face had changed its shape. So it is
+        fitted again from its own result until it stays put, and anew from a detection when the face moved fast.
+        """
+        box = face_box(before)
+        with self._stopwatch.measure("mesh"):
+            mesh = self._fitter.fit(frame.image, before)
+        for _ in range(REFITS_AT_MOST):
+            found = face_box(mesh)
+            shift = _shift(box, found)
+            if shift <= SETTLED:
+                return mesh
+            start: Face | Mesh | None = mesh if shift <= FAST else self._detection_near(frame, found)
+            if start is None:
+                return None
+            box = start.box if isinstance(start, Face) else found
+            with self._stopwatch.measure("mesh"):
+                mesh = self._fitter.fit(frame.image, start)
+        return mesh
+
+    def _detection_near(self, frame: Frame, box: Box) -> Face | None:
+        with self._stopwatch.measure("detect"):
+            faces = self._detector.detect(frame.image)
+        nearest = max(faces, key=lambda face: overlap(face.box, box), default=None)
+        return nearest if nearest is not None and overlap(nearest.box, box) >= SAME_FACE else None
 
     def _detect(self, frame: Frame) -> None:
         """Look for newcomers, and confirm those who are followed."""
@@ -99,6 +129,12 @@ class FaceTracker:
             if mesh.presence >= self._settings.min_presence:
                 track = Track(TrackId(next(self._ids)), face_box(mesh), mesh, frame.captured_at)
                 self._followed.append(_Followed(track))
+
+
+def _shift(before: Box, after: Box) -> float:
+    """How far the centre moved or the side grew or shrank, whichever is more, in sides of the first box."""
+    (x0, y0), (x1, y1) = before.centre, after.centre
+    return max(abs(x1 - x0), abs(y1 - y0), abs(after.height - before.height)) / before.height
 
 
 def _without_doubles(followed: list[_Followed]) -> list[_Followed]:
