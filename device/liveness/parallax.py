@@ -22,6 +22,7 @@ from device.vision.align import eye_distance
 POINTS = slice(0, 468, 4)  # 117 points tell the same as 468 at a quarter of the cost
 VIEWS_KEPT = 12  # older views to compare with, spread over about two seconds
 VIEW_EVERY = 3  # frames
+WITNESSES = 2  # earlier views that must have seen a motion
 
 Views: TypeAlias = NDArray[Any]  # (n, 2) or (v, n, 2) mesh points, centred, in eye distances
 
@@ -59,7 +60,7 @@ class Parallax:
         """Compare the newest mesh of the track with the earlier views of it."""
         view = mesh.points[POINTS, :2] / eye_distance(mesh)
         view = view - view.mean(axis=0)
-        if self._views:
+        if len(self._views) >= WITNESSES:
             moved = strongest_motion(np.stack(self._views), view)
             if moved.change > self.strongest.change:
                 self.strongest = moved
@@ -78,14 +79,16 @@ class Parallax:
 
 
 def strongest_motion(earlier: Views, now: Views) -> Motion:
-    """The motion from whichever of the `earlier` views (v, n, 2) differs most from the view `now` (n, 2).
+    """The motion from the view of `earlier` (v, n, 2) that differs second most from the view `now` (n, 2).
+
+    Second most: one view in which the mesh did not fit is not believed.
 
     Views are centred and in eye distances. What remains after the best similarity transform is `change`; what remains
     after the best homography is `depth`. The homography is the linear solution of the eight-parameter system (Hartley
     and Zisserman, Multiple View Geometry, section 4.1, with h33 = 1), refined once by dividing each row by its depth.
     """
     changes = _rms(_nearest_similarity(earlier, now) - now)
-    most = int(changes.argmax())
+    most = int(np.argsort(changes)[-WITNESSES])
     source = earlier[most]
     weights = np.ones(len(now))
     for _ in range(2):
