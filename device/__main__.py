@@ -32,20 +32,23 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(settings: Settings) -> None:
     """Build the appliance and let it work until a signal ends it."""
-    from firmware_bridge.client import DoorClient
-
     from device.app import open_appliance
+    from device.audit.log import AuditLog
     from device.camera.feed import CameraFeed
     from device.camera.opencv import open_camera
     from device.clock import SystemClock
     from device.service import Service
+    from firmware_bridge.client import DoorClient
 
     clock = SystemClock()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     door = DoorClient(Path(settings.door.socket))
-    with open_appliance(settings, clock=clock, door=door) as appliance:
+    with (
+        AuditLog(settings.audit_file, clock=clock) as audit,
+        open_appliance(settings, clock=clock, door=door, audit=audit) as appliance,
+    ):
         feed = CameraFeed(partial(open_camera, settings.camera, clock), settings.camera)
         Service(appliance, feed, door, tell=lambda *_: None).run(stop)
 

@@ -14,7 +14,7 @@ from device.config import PolicySettings, Settings
 from device.policy.decide import Policy, decide
 from device.policy.rules import RuleSettings, door_rules
 from device.policy.threshold import OperatingPoint, ThresholdPolicy
-from device.ports import Door
+from device.ports import Audit, Door
 from device.stopwatch import Stopwatch
 from device.types import Decision, Evidence, ModelId
 from models.card import ModelCard
@@ -24,7 +24,6 @@ from models.session import RuntimeOptions
 from models.store import Installed, ModelStore
 
 if TYPE_CHECKING:  # these import OpenCV and SQLite, which `lintel --help` does not need
-    from device.audit.log import AuditLog
     from device.collection.gallery import Gallery
     from device.liveness.texture import TexturePair
     from device.loop import DoorLoop, Vision
@@ -36,23 +35,23 @@ if TYPE_CHECKING:  # these import OpenCV and SQLite, which `lintel --help` does 
 
 @dataclass(frozen=True, slots=True)
 class Appliance:
-    """A finished door: the loop and what it works on. Close it by leaving `open_appliance`."""
+    """A finished door: the loop and what it works on. It is closed by leaving `open_appliance`."""
 
     loop: DoorLoop
     gallery: Gallery
-    audit: AuditLog
+    audit: Audit
     installed: Installed
     stopwatch: Stopwatch
 
 
 @contextlib.contextmanager
-def open_appliance(settings: Settings, *, clock: Clock, door: Door) -> Iterator[Appliance]:
+def open_appliance(settings: Settings, *, clock: Clock, door: Door, audit: Audit) -> Iterator[Appliance]:
     """Everything between camera and door, ready to observe frames.
 
-    Raises ModelError when networks are missing or changed, CollectionError and AuditError when a file cannot be used,
+    The caller owns `door` and `audit`: a bench may watch without a lock, a test may count what was recorded. Raises
+    ModelError when networks are missing or changed, CollectionError when the file cannot be used,
     TargetUnreachableError when the model cannot meet `target_fpir` with the people enrolled.
     """
-    from device.audit.log import AuditLog
     from device.collection.gallery import Gallery
     from device.collection.store import open_collection
     from device.loop import DoorLoop, Surroundings
@@ -60,7 +59,7 @@ def open_appliance(settings: Settings, *, clock: Clock, door: Door) -> Iterator[
     stopwatch = Stopwatch()
     installed = ModelStore(settings.models_folder).installed()
     vision = build_vision(settings, installed, stopwatch)
-    with open_collection(settings.collection_file) as collection, AuditLog(settings.audit_file, clock=clock) as audit:
+    with open_collection(settings.collection_file) as collection:
         gallery = Gallery(collection, thresholds=build_thresholds(settings, installed))
         surroundings = Surroundings(
             gallery=gallery,
@@ -89,7 +88,7 @@ def build_vision(settings: Settings, installed: Installed, stopwatch: Stopwatch)
     options = runtime_options(settings)
     detector = build_detector(settings, installed, Role.DETECTOR)
     tracker = FaceTracker(detector, build_fitter(settings, installed), settings.detection, stopwatch)
-    texture = build_texture(installed, options)
+    texture = build_texture(installed, options) if settings.liveness.use_texture else None
     return Vision(tracker, QualityGate(settings.quality), build_extractor(installed, options), texture)
 
 

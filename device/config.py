@@ -29,7 +29,8 @@ class SiteSettings(Section, frozen=True):
     """[site]: this door and where it keeps what it knows."""
 
     name: Annotated[str, Meta(min_length=1, max_length=64)] = "door"
-    state_folder: str = "/var/lib/lintel"  # collection.db, audit.db and models/ live here
+    state_folder: Annotated[str, Meta(min_length=1)] = "/var/lib/lintel"  # collection.db and audit.db live here
+    models_folder: str = ""  # where the networks are; empty: models/ in the state folder
 
 
 class CameraSettings(Section, frozen=True):
@@ -77,6 +78,7 @@ class LivenessSettings(Section, frozen=True):
     """[liveness]: presentation attack detection."""
 
     mode: Literal["passive", "off"] = "passive"  # "off" is for bench work and is refused with real pins
+    use_texture: bool = True  # false: motion alone decides, so a head that does not turn stays undecided
     min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames before a verdict
     min_texture_score: Ratio = 0.8  # mean over the frames; from here on the texture is live
     max_attack_texture_score: Ratio = 0.4  # mean over the frames; up to here the texture is an attack
@@ -140,7 +142,7 @@ class Settings(Section, frozen=True):
 
     @property
     def models_folder(self) -> Path:
-        return self.state_folder / "models"
+        return Path(self.site.models_folder) if self.site.models_folder else self.state_folder / "models"
 
 
 SectionT = TypeVar("SectionT", bound=Section)

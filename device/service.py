@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import TypeAlias
 
 from device.app import Appliance
 from device.audit.kinds import AuditKind
@@ -17,6 +18,8 @@ from models.errors import ModelError
 
 log = logging.getLogger(__name__)
 
+ServiceNews: TypeAlias = Decided | CameraLost | CameraRestored
+
 PATIENCE_S = 1.0  # how long to wait for a frame before looking whether to stop
 
 
@@ -24,7 +27,7 @@ class Service:
     """Runs the loop on a camera feed and records what happens to the camera. One thread, the caller's."""
 
     def __init__(
-        self, appliance: Appliance, feed: CameraFeed, door: Door, *, tell: Callable[[Decided, Frame], None]
+        self, appliance: Appliance, feed: CameraFeed, door: Door, *, tell: Callable[[ServiceNews, Frame | None], None]
     ) -> None:
         self._appliance = appliance
         self._feed = feed
@@ -60,10 +63,12 @@ class Service:
                 notify("WATCHDOG=1")  # only after a complete pass
             case CameraLost(fault=fault, retry_in_s=seconds):
                 log.error("camera.lost", extra={"fault": fault, "retry_in_s": seconds})
+                self._tell(item, None)
                 self._appliance.audit.append(AuditKind.CAMERA_LOST, {"fault": fault, "retry_in_s": seconds})
                 self._door.indicate("fault")
             case CameraRestored():
                 log.info("camera.restored")
+                self._tell(item, None)
                 self._appliance.audit.append(AuditKind.CAMERA_RESTORED, {})
                 self._door.indicate("ready")
             case None:
