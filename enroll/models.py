@@ -86,6 +86,22 @@ def verify(settings: Settings, /, *, as_json: bool) -> None:
         console.out.print(f"All {len(installed.artefacts)} files of the profile {installed.profile} are intact.")
 
 
+@models.command(hidden=True)
+@click.argument("network")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--photos", default=300, show_default=True, help="How many photos, the folders sharing them equally.")
+@click.option("--table", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.pass_obj
+def calibrate(settings: Settings, /, *, network: str, folders: tuple[Path, ...], photos: int, table: Path) -> None:
+    """Measure the range table that a template network is quantised with. For developers; no photo is kept."""
+    from enroll.calibration import calibrate as measure
+    from models.range_table import encode_ranges
+
+    measured = measure(settings, network, folders, photos=photos)
+    table.write_bytes(encode_ranges(measured))
+    console.out.print(f"{table}: {len(measured.ranges)} tensors over {measured.inputs} photos")
+
+
 def _store(settings: Settings) -> ModelStore:
     from models.store import ModelStore
 
@@ -127,10 +143,13 @@ def _rows(installed: Installed) -> list[dict[str, Any]]:
 def _print_table(installed: Installed) -> None:
     from rich.table import Table
 
+    rows = _rows(installed)
     table = Table(title=f"Networks of the profile {installed.profile}", title_justify="left")
-    for heading in ("role", "network", "runs", "float ms", "int8 ms", "licence", "why"):
-        table.add_column(heading, justify="right" if heading.endswith("ms") else "left")
-    for row in _rows(installed):
+    for heading in ("role", "network", "runs", "float ms", "int8 ms", "licence"):
+        table.add_column(heading, justify="right" if heading.endswith("ms") else "left", no_wrap=True)
+    for row in rows:
         times = (f"{row['times_ms'][build]:.2f}" if build in row["times_ms"] else "-" for build in ("float", "int8"))
-        table.add_row(row["role"], row["name"], row["runs"], *times, row["licence"], row["reason"])
+        table.add_row(row["role"], row["name"], row["runs"], *times, row["licence"])
     console.out.print(table)
+    for row in rows:
+        console.out.print(f"{row['name']} runs in {row['runs']}. {row['reason']}", markup=False)

@@ -156,13 +156,11 @@ class _Run:
 
     def _original(self, network: Network) -> bytes:
         """The network's file: kept from before, or fetched and kept."""
-        wanted = self._store.manifest.file_of(network)
-        kept = Artefact(path=f"files/{network.file}", sha256=wanted.sha256, size=wanted.size)
         try:
-            return self._store.read(kept)
+            return self._store.original(network)
         except (ModelMissingError, DigestError):
             content = self._fetcher.fetch(network.file)
-            self._store.write(kept.path, content)
+            self._store.write(f"files/{network.file}", content)
             return content
 
     def _keep(self, name: str, network: Network, *, precision: Precision, content: bytes) -> Artefact:

@@ -151,6 +151,7 @@ class Int8Build(Build, frozen=True, kw_only=True):
     """The int8 build: how it is made, and whether its measured loss lets it be used."""
 
     ranges: FileName  # of `models/ranges/`
+    float_nodes: tuple[str, ...] = ()  # operators that stay float, where integers cost accuracy and gain little time
     loss: Ratio  # measured by us; what it counts is in `loss_of`
     max_loss: Ratio  # the accuracy bound
     loss_of: str
@@ -211,6 +212,12 @@ class Manifest(Entry, frozen=True, kw_only=True):
     def optional_networks_of(self, profile: str) -> dict[str, Network]:
         """The networks that `profile` may have, by name. Raises ManifestError for a profile that is not listed."""
         return {name: self.networks[name] for name in self.profile(profile).optional}
+
+    def network(self, name: str) -> Network:
+        """The network of that name. Raises ManifestError when it is not listed."""
+        if name not in self.networks:
+            raise ManifestError(f"there is no network {name!r}; there are: {', '.join(self.networks)}")
+        return self.networks[name]
 
     def profile(self, name: str) -> Profile:
         """The profile of that name. Raises ManifestError when it is not listed."""

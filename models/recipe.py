@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import msgspec
 
-from models.errors import ManifestError
 from models.manifest import Manifest, Network
+from models.range_table import read_range_bytes
 
-MAKER = 1  # raised whenever the converters or the quantiser would make other bytes of the same things
-RANGES_FOLDER = Path(__file__).with_name("ranges")
+MAKER = 2  # raised whenever the converters or the quantiser would make other bytes of the same things
 
 
 def recipe_of(network: Network, manifest: Manifest) -> str:
     """The sha256 of everything that decides the bytes of the network's builds. Raises ManifestError."""
+    is_made_here = network.conversion != "none" or network.int8_build is not None
     parts = (
-        MAKER,
+        MAKER if is_made_here else 0,
         manifest.file_of(network).sha256,
         network.model_id,
         network.runtime,
@@ -25,18 +24,8 @@ def recipe_of(network: Network, manifest: Manifest) -> str:
         network.input,
         network.outputs,
     )
-    return hashlib.sha256(msgspec.json.encode(parts) + read_ranges(network)).hexdigest()
-
-
-def read_ranges(network: Network) -> bytes:
-    """The calibrated range table of the network's int8 build, as it is committed; empty where it has none.
-
-    Raises ManifestError when the manifest names a table that does not ship.
-    """
-    if network.int8_build is None:
-        return b""
-    file = RANGES_FOLDER / network.int8_build.ranges
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ManifestError(f"{file}: {error.strerror or error}") from error
+    digest = hashlib.sha256(msgspec.json.encode(parts))
+    if network.int8_build is not None:
+        digest.update(msgspec.json.encode(network.int8_build.float_nodes))
+        digest.update(read_range_bytes(network.int8_build.ranges))
+    return digest.hexdigest()

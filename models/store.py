@@ -24,7 +24,7 @@ from msgspec import Meta
 from models.card import ModelCard
 from models.digest import require_digest, sha256_of
 from models.errors import ModelMissingError, StoreError
-from models.manifest import Manifest, Precision, Role, Sha256, read_manifest
+from models.manifest import Manifest, Network, Precision, Role, Sha256, read_manifest
 from models.recipe import recipe_of
 from models.runtimes import open_session
 from models.session import InferenceSession, RuntimeOptions
@@ -107,6 +107,11 @@ class ModelStore:
             raise StoreError(f"{file}: {error.strerror or error}") from error
         require_digest(sha256_of(content), expected=artefact.sha256, name=str(file))
         return content
+
+    def original(self, network: Network) -> bytes:
+        """The network's file as its authors published it. Raises ModelMissingError and DigestError as `read` does."""
+        wanted = self.manifest.file_of(network)
+        return self.read(Artefact(path=f"files/{network.file}", sha256=wanted.sha256, size=wanted.size))
 
     def write(self, path: str, content: bytes) -> Artefact:
         """Store `content` whole and durably, or not at all. Raises StoreError, such as for a full disk."""
