@@ -29,7 +29,7 @@ def audit() -> None:
 @click.option("--kind", type=click.Choice([kind.value for kind in AuditKind]), help="Only events of this kind.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each event and line.")
 @click.pass_obj
-def show(settings: Settings, last: int, kind: str | None, as_json: bool) -> None:  # noqa: FBT001 (click's flags)
+def show(settings: Settings, /, *, last: int, kind: str | None, as_json: bool) -> None:
     """Show the newest events, the newest last."""
     from device.audit.log import reading_audit
 
@@ -46,7 +46,7 @@ def show(settings: Settings, last: int, kind: str | None, as_json: bool) -> None
 @click.option("--expect", metavar="SEQ:HASH", help="An earlier end of the chain that you kept elsewhere.")
 @click.option("--json", "as_json", is_flag=True, help="The verdict as one JSON object.")
 @click.pass_obj
-def verify(settings: Settings, expect: str | None, as_json: bool) -> None:  # noqa: FBT001 (click's flags)
+def verify(settings: Settings, /, *, expect: str | None, as_json: bool) -> None:
     """Check the whole hash chain: exit code 0 when it holds, 51 when it does not.
 
     A changed, moved or removed row is always found. Rows cut off at the end, and a log written anew from the start, can
@@ -72,7 +72,7 @@ def verify(settings: Settings, expect: str | None, as_json: bool) -> None:  # no
 @audit.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_obj
-def export(settings: Settings, file: Path) -> None:
+def export(settings: Settings, /, *, file: Path) -> None:
     """Write the whole log to FILE as JSON Lines, one event a line."""
     from device.audit.export import export_audit
 

@@ -101,8 +101,7 @@ class Collection:
             raise ValueError("a person is enrolled with at least one reference")
         cleaned, person = clean_name(name), random_person_id()
         with self.changing():
-            if self._execute("SELECT 1 FROM person WHERE name_key = ?", name_key(cleaned)):
-                raise PersonExistsError(f"{cleaned} is already enrolled; remove that person first or use another name")
+            self.refuse_taken_name(cleaned)
             row = {"id": person, "name": cleaned, "name_key": name_key(cleaned), "created_at": time_text(at)}
             self._database.table("person").insert(row)
             for reference in references:
@@ -110,6 +109,14 @@ class Collection:
             if consent is not None:
                 self._insert_consent(person, consent)
         return person
+
+    def refuse_taken_name(self, name: str) -> None:
+        """Raises PersonExistsError when somebody has this name, whatever its case."""
+        key = name_key(name)
+        with self.snapshot():
+            is_taken = bool(self._execute("SELECT 1 FROM person WHERE name_key = ?", key))
+        if is_taken:
+            raise PersonExistsError(f"{name} is already enrolled; remove that person first or use another name")
 
     def add_reference(self, person: PersonId, reference: Reference, *, at: datetime) -> None:
         """Store one more reference of an enrolled person. Raises UnknownPersonError."""

@@ -1,0 +1,80 @@
+"""Who is enrolled and who is erased, each change together with its fact in the audit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from device.audit.kinds import AuditKind
+from device.clock import Clock, SystemClock
+from device.collection.people import Person, Reference
+from device.collection.store import Collection
+from device.config import Settings
+from device.errors import AuditError, CollectionError
+from device.ports import Audit
+from device.types import PersonId
+
+
+@contextlib.contextmanager
+def open_registry(settings: Settings) -> Iterator[Registry]:
+    """The registry of this device. Raises CollectionError and AuditError when a file cannot be used."""
+    from device.audit.log import AuditLog
+    from device.collection.store import open_collection
+
+    clock = SystemClock()
+    with open_collection(settings.collection_file) as collection, AuditLog(settings.audit_file, clock=clock) as audit:
+        yield Registry(collection, audit, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Changes people. The audit's fact is committed first, so there is no person whose enrolment nobody recorded.
+
+    It holds opaque ids and never names. All methods raise CollectionError and AuditError, and then nothing has changed.
+    """
+
+    collection: Collection
+    audit: Audit
+    clock: Clock
+
+    def enrol(self, name: str, *, references: Sequence[Reference], how: str) -> PersonId:
+        """Enrol a person in one transaction and return the new id. Raises PersonExistsError when the name is taken.
+
+        `how` says where the references come from, for the audit: "photos".
+        """
+        models = sorted({reference.template.model_id for reference in references})
+        facts: dict[str, object] = {"references": len(references), "models": models, "how": how}
+        with self._recording(AuditKind.PERSON_ENROLLED, facts):
+            person = self.collection.add_person(name, references=references, at=self.clock.now())
+            facts["person"] = person
+        return person
+
+    def erase(self, person: Person) -> bool:
+        """Destroy a person's record and references; whether their traces in the write-ahead log are gone, too.
+
+        Raises UnknownPersonError when somebody else was quicker.
+        """
+        facts: dict[str, object] = {"person": person.id, "references": sum(person.references.values())}
+        with self._recording(AuditKind.PERSON_ERASED, facts):
+            self.collection.remove(person.id)
+        return self.collection.overwrite_traces()
+
+    @contextlib.contextmanager
+    def _recording(self, kind: AuditKind, facts: Mapping[str, object]) -> Iterator[None]:
+        """One transaction of the collection that commits after its fact.
+
+        Two files cannot commit as one: should the collection then fail, a second fact says that the first is not true.
+        """
+        is_recorded = False
+        try:
+            with self.collection.changing():
+                yield
+                self.audit.append(kind, facts)
+                is_recorded = True
+        except CollectionError:
+            if is_recorded:
+                fault = {"at": "collection", "person": facts["person"], "fault": f"{kind} was not committed"}
+                with contextlib.suppress(AuditError):  # a full disk refuses this, too; the first error is told
+                    self.audit.append(AuditKind.FAULT, fault)
+            raise
