@@ -38,15 +38,20 @@ def install(
     settings: Settings, /, *, profile: str | None, mirrors: tuple[Path, ...], allow_fallback: bool, as_json: bool
 ) -> None:
     """Fetch, verify, build and time the networks. What is already there is neither fetched nor built again."""
+    from device.app import runtime_options
     from enroll.progress import download_progress
+    from models.errors import DownloadError
     from models.install import DEFAULT_PROFILE, Installer
 
     with download_progress() as progress:
-        installer = Installer(_store(settings), mirrors, progress)
-        if allow_fallback and profile is None:
-            outcome = installer.install_or_fall_back()
-        else:
-            outcome = installer.install(DEFAULT_PROFILE if profile is None else profile)
+        installer = Installer(_store(settings), mirrors, runtime_options(settings), progress)
+        try:
+            if allow_fallback and profile is None:
+                outcome = installer.install_or_fall_back()
+            else:
+                outcome = installer.install(DEFAULT_PROFILE if profile is None else profile)
+        except DownloadError as error:
+            raise DownloadError(f"{error}; name a folder that has it with --mirror, or use --allow-fallback") from error
     _report(outcome, _store(settings).installed(), as_json=as_json)
 
 
@@ -115,7 +120,7 @@ def _report(outcome: Outcome, installed: Installed, *, as_json: bool) -> None:
         )
         return
     for note in outcome.notes:
-        console.err.print(note, style="yellow", markup=False)
+        console.err.print(note, style="yellow", markup=False, soft_wrap=not console.err.is_terminal)
     if not outcome.made:
         console.out.print(f"The profile {outcome.profile} is installed already; nothing was fetched or built.")
         return
@@ -152,4 +157,5 @@ def _print_table(installed: Installed) -> None:
         table.add_row(row["role"], row["name"], row["runs"], *times, row["licence"])
     console.out.print(table)
     for row in rows:
-        console.out.print(f"{row['name']} runs in {row['runs']}. {row['reason']}", markup=False)
+        sentence = f"{row['name']} runs in {row['runs']}. {row['reason']}"
+        console.out.print(sentence, markup=False, soft_wrap=not console.out.is_terminal)

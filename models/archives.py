@@ -29,7 +29,11 @@ CORRUPT = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, KeyError,
 def download_archive(archive: Archive, *, folder: Path, progress: Progress) -> Path:
     """Fetch `archive` into `folder` and return its path. Raises DownloadError with pip's own reason."""
     requirement = folder / f"{archive.file}.requirement"
-    requirement.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n", encoding="utf-8")
+    line = f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n"
+    try:
+        requirement.write_text(line, encoding="utf-8")
+    except OSError as error:
+        raise DownloadError(f"{requirement}: {error.strerror or error}") from error
     # pip's own temporary files go where ours are: /tmp may be a small piece of memory on a device.
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(

@@ -22,18 +22,17 @@ class Builds:
     agreement: float | None
 
 
-def make_builds(original: bytes, *, network: Network) -> Builds:
-    """Convert, quantise, load and time a network, on one thread of the processor.
+def make_builds(original: bytes, *, network: Network, options: RuntimeOptions) -> Builds:
+    """Convert, quantise, load and time a network, the way `options` will run it.
 
-    Raises WeightsError for an original that cannot be converted, and RuntimeMissingError or InferenceError when a
-    build does not run here.
+    Raises WeightsError for an original that cannot be converted, ManifestError when its range table does not fit, and
+    RuntimeMissingError or InferenceError when a build does not run here.
     """
     files = {Precision.FLOAT: convert(original, network=network)}
     if network.int8_build is not None:
         from models.quantize import quantize
 
         files[Precision.INT8] = quantize(files[Precision.FLOAT], network=network)
-    options = RuntimeOptions()
     sessions = {precision: open_session(model, network=network, options=options) for precision, model in files.items()}
     probes = make_probes(network.input, count=PROBES)
     agreed = agreement(sessions, probes=probes) if len(sessions) > 1 else None

@@ -45,6 +45,14 @@ class ModelCard:
         return self.network.alignment
 
     @property
+    def margin_scale(self) -> float:
+        """What a margin between scores is multiplied by for this network, so that one setting fits all of them.
+
+        Margins are configured for MobileFaceNet's scores; another network's lie closer together or further apart.
+        """
+        return self.network.margin_scale
+
+    @property
     def operating_points(self) -> tuple[OperatingPoint, ...]:
         """What thresholds on the comparison score mean for the build that runs here, by falling fmr; empty for a
         network that makes no templates.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+
+import msgspec
 
 from models.build import make_builds
 from models.choice import choose_build
+from models.digest import sha256_of
 from models.errors import DigestError, DownloadError, ModelMissingError
 from models.manifest import Network, Precision
 from models.progress import Progress, ignore_progress
 from models.recipe import recipe_of
+from models.session import RuntimeOptions
 from models.sources import Fetcher
-from models.store import PARTIAL_PREFIX, Artefact, InstalledNetwork, Inventory, ModelStore
+from models.store import Artefact, InstalledNetwork, Inventory, ModelStore
 
 DEFAULT_PROFILE = "standard"
 FALLBACK_PROFILE = "pip-only"
@@ -36,101 +39,102 @@ class Installer:
 
     store: ModelStore
     mirrors: Sequence[Path] = ()
+    options: RuntimeOptions = field(default_factory=RuntimeOptions)  # how the device will run them; they are timed so
     progress: Progress = field(default=ignore_progress, repr=False)
 
     def install(self, profile: str) -> Outcome:
-        """Put `profile` in force. Nothing is fetched or built that is already there, and nothing changes on failure.
+        """Put `profile` in force. Nothing is fetched or built that is already there, and on failure nothing changes.
 
-        Raises DownloadError, DigestError and WeightsError for a file that cannot be had or used, StoreError for the
-        folder, RuntimeMissingError and InferenceError when a network does not run here.
+        Raises ManifestError for a profile that is not listed; DownloadError, DigestError and WeightsError for a file
+        that cannot be had or used; StoreError for the folder; RuntimeMissingError and InferenceError when a network
+        does not run here.
         """
-        manifest = self.store.manifest
-        with self.store.locked():
-            self._sweep()
-            before = self.store.read_inventory()
-            known = {} if before is None else dict(before.networks)
-            with TemporaryDirectory(prefix=PARTIAL_PREFIX, dir=self.store.root) as folder:
-                fetcher = Fetcher(manifest, Path(folder), self.mirrors, self.progress)
-                run = _Run(self.store, fetcher, known)
-                for name, network in manifest.networks_of(profile).items():
-                    run.settle(name, network)
-                for name, network in manifest.optional_networks_of(profile).items():
-                    run.settle_if_possible(name, network)
-            after = Inventory(profile=profile, networks=run.settled)
-            if after != before:
-                self.store.write_inventory(after)
-                self._remove_unused(after)
-            return Outcome(profile, tuple(run.made), tuple(run.notes))
+        self.store.manifest.profile(profile)
+        with self._run() as run:
+            return run.put_in_force(profile)
 
     def install_or_fall_back(self) -> Outcome:
         """Install the standard profile, or the weaker one where the standard profile's files cannot be had.
 
-        A fallback that is in force stays in force, without asking the network again, until `install` names the
-        standard profile or a mirror has what it needs: another template network would forget everybody enrolled.
-        Raises as `install` does.
+        A fallback that is in force stays, and no network is asked, until `install` names the standard profile or a
+        mirror has its files: another template network would forget everybody enrolled. Raises as `install` does.
         """
         weaker = self.store.manifest.profile(FALLBACK_PROFILE).weaker
-        before = self.store.read_inventory()
-        if before is not None and before.profile == FALLBACK_PROFILE:
-            outcome = self.install(FALLBACK_PROFILE)
-            return Outcome(outcome.profile, outcome.made, (*outcome.notes, weaker))
-        try:
-            return self.install(DEFAULT_PROFILE)
-        except DownloadError as error:
-            outcome = self.install(FALLBACK_PROFILE)
-            note = f"The {DEFAULT_PROFILE} profile could not be installed: {error}."
-            return Outcome(outcome.profile, outcome.made, (note, *outcome.notes, weaker))
+        with self._run() as run:
+            if run.profile_before == FALLBACK_PROFILE and not run.is_at_hand(DEFAULT_PROFILE):
+                outcome = run.put_in_force(FALLBACK_PROFILE)
+                return replace(outcome, notes=(*outcome.notes, weaker))
+            try:
+                return run.put_in_force(DEFAULT_PROFILE)
+            except DownloadError as error:
+                reason = f"The {DEFAULT_PROFILE} profile cannot be installed here: {error}"
+            outcome = run.put_in_force(FALLBACK_PROFILE)
+            return replace(outcome, notes=(reason, *outcome.notes, weaker))
 
-    def _sweep(self) -> None:
-        """Remove what an installation that was cut off by a power failure left."""
-        for leftover in self.store.root.glob(f"{PARTIAL_PREFIX}*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink()
-
-    def _remove_unused(self, inventory: Inventory) -> None:
-        """Remove builds that no network runs any more."""
-        used = {artefact.path for entry in inventory.networks.values() for artefact in entry.builds.values()}
-        for file in (self.store.root / "builds").glob("*"):
-            if f"builds/{file.name}" not in used:
-                file.unlink()
+    @contextmanager
+    def _run(self) -> Iterator[_Run]:
+        with self.store.locked(), self.store.workshop() as folder:
+            fetcher = Fetcher(self.store.manifest, folder, self.mirrors, self.progress)
+            yield _Run(self.store, fetcher, self.options)
 
 
 class _Run:
     """One installation under way."""
 
-    def __init__(self, store: ModelStore, fetcher: Fetcher, known: dict[str, InstalledNetwork]) -> None:
-        self.settled: dict[str, InstalledNetwork] = {}
-        self.made: list[str] = []
-        self.notes: list[str] = []
+    def __init__(self, store: ModelStore, fetcher: Fetcher, options: RuntimeOptions) -> None:
         self._store = store
         self._fetcher = fetcher
-        self._known = known
+        self._options = options
+        self._before = store.read_inventory()
+        self._made: list[str] = []
+        self._notes: list[str] = []
 
-    def settle(self, name: str, network: Network) -> None:
-        """Make sure that `name` is here and intact."""
-        entry = self._known.get(name)
-        if entry is None or entry.recipe != recipe_of(network, self._store.manifest) or not self._is_intact(entry):
-            entry = self._make(name, network)
-            self.made.append(name)
-        choice = choose_build(network, times_ms=entry.times_ms, agreement=entry.agreement)
-        self.settled[name] = InstalledNetwork(
-            recipe=entry.recipe,
-            builds=entry.builds,
-            times_ms=entry.times_ms,
-            agreement=entry.agreement,
-            chosen=choice.precision,
-            reason=choice.reason,
-        )
+    @property
+    def profile_before(self) -> str | None:
+        return None if self._before is None else self._before.profile
 
-    def settle_if_possible(self, name: str, network: Network) -> None:
+    def is_at_hand(self, profile: str) -> bool:
+        """Whether the store and the mirrors hold everything that `profile` must have."""
+        networks = self._store.manifest.networks_of(profile).values()
+        return all(self._store.has_original(network) or self._fetcher.is_at_hand(network.file) for network in networks)
+
+    def put_in_force(self, profile: str) -> Outcome:
+        """Make sure that every network of `profile` is here and intact, then record it."""
+        manifest = self._store.manifest
+        settled = {name: self._settle(name, network) for name, network in manifest.networks_of(profile).items()}
+        for name, network in manifest.optional_networks_of(profile).items():
+            if self._is_worth_trying(name, network, profile=profile):
+                settled |= self._settle_if_possible(name, network)
+        after = Inventory(profile=profile, networks=settled)
+        if after != self._before:
+            self._store.write_inventory(after)
+            self._store.remove_unused(after)
+        return Outcome(profile, tuple(self._made), tuple(self._notes))
+
+    def _is_worth_trying(self, name: str, network: Network, *, profile: str) -> bool:
+        """An optional network that could not be had is not asked for again and again, which would need a connection."""
+        was_left_out = self._before is not None and name not in self._before.networks and not self._made
+        return not was_left_out or profile != self.profile_before or self._fetcher.is_at_hand(network.file)
+
+    def _settle_if_possible(self, name: str, network: Network) -> dict[str, InstalledNetwork]:
         try:
-            self.settle(name, network)
+            return {name: self._settle(name, network)}
         except DownloadError as error:
-            self.notes.append(f"The optional network {name} is left out: {error}.")
+            self._notes.append(f"The optional network {name} is left out: {error}")
+            return {}
 
-    def _is_intact(self, entry: InstalledNetwork) -> bool:
+    def _settle(self, name: str, network: Network) -> InstalledNetwork:
+        """The entry of a network that is here and intact."""
+        entry = None if self._before is None else self._before.networks.get(name)
+        if entry is None or not self._is_current(entry, network):
+            entry = self._make(name, network)
+            self._made.append(name)
+        choice = choose_build(network, times_ms=entry.times_ms, agreement=entry.agreement)
+        return msgspec.structs.replace(entry, chosen=choice.precision, reason=choice.reason)
+
+    def _is_current(self, entry: InstalledNetwork, network: Network) -> bool:
+        if entry.recipe != recipe_of(network, self._store.manifest) or entry.timed_with != _described(self._options):
+            return False
         try:
             for artefact in entry.builds.values():
                 self._store.read(artefact)
@@ -139,15 +143,13 @@ class _Run:
         return True
 
     def _make(self, name: str, network: Network) -> InstalledNetwork:
-        original = self._original(network)
-        builds = make_builds(original, network=network)
-        artefacts = {
-            precision: self._keep(name, network, precision=precision, content=content)
-            for precision, content in builds.files.items()
-        }
+        builds = make_builds(self._original(network), network=network, options=self._options)
         return InstalledNetwork(
             recipe=recipe_of(network, self._store.manifest),
-            builds=artefacts,
+            builds={
+                precision: self._keep(name, network, precision, model) for precision, model in builds.files.items()
+            },
+            timed_with=_described(self._options),
             times_ms={precision: round(time, 3) for precision, time in builds.times_ms.items()},
             agreement=None if builds.agreement is None else round(builds.agreement, 5),
             chosen=Precision.FLOAT,
@@ -163,10 +165,13 @@ class _Run:
             self._store.write(f"files/{network.file}", content)
             return content
 
-    def _keep(self, name: str, network: Network, *, precision: Precision, content: bytes) -> Artefact:
+    def _keep(self, name: str, network: Network, precision: Precision, model: bytes) -> Artefact:
         if precision is Precision.FLOAT and network.conversion == "none":
-            wanted = self._store.manifest.file_of(network)
-            return Artefact(path=f"files/{network.file}", sha256=wanted.sha256, size=wanted.size)
-        # The recipe is in the name, so that no build of the inventory in force is ever overwritten.
-        recipe = recipe_of(network, self._store.manifest)[:12]
-        return self._store.write(f"builds/{name}.{precision}.{recipe}.{network.runtime}", content)
+            return self._store.original_artefact(network)
+        # The content is in the name, so that no build of the inventory in force is ever overwritten.
+        return self._store.write(f"builds/{name}.{precision}.{sha256_of(model)[:12]}.{network.runtime}", model)
+
+
+def _described(options: RuntimeOptions) -> str:
+    """What the times depend on, as it is recorded."""
+    return ", ".join((f"threads {options.threads}", *options.providers, options.delegate or "no delegate"))

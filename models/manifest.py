@@ -175,6 +175,7 @@ class Network(Entry, frozen=True, kw_only=True):
     outputs: Annotated[tuple[OutputSpec, ...], Meta(min_length=1)]
     crop_scale: Annotated[float, Meta(gt=0.0, le=10.0)] | None = None  # the input region is this times the face box
     alignment: Alignment | None = None
+    margin_scale: Annotated[float, Meta(gt=0.0, le=10.0)] = 1.0  # of a template network; see ModelCard.margin_scale
     float_build: Build = msgspec.field(name="float")
     int8_build: Int8Build | None = msgspec.field(name="int8", default=None)
     float_only_because: str = ""  # why there is no int8 build

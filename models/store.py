@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Annotated
 
 import msgspec
@@ -47,7 +48,8 @@ class InstalledNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     recipe: Sha256  # digest of everything the builds were made from
     builds: dict[Precision, Artefact]
-    times_ms: dict[Precision, float]  # median of one inference, one thread
+    timed_with: str  # the runtime options
+    times_ms: dict[Precision, float]  # median of one inference
     agreement: float | None = None  # cosine between float and int8 outputs; None without an int8 build
     chosen: Precision
     reason: str
@@ -110,8 +112,16 @@ class ModelStore:
 
     def original(self, network: Network) -> bytes:
         """The network's file as its authors published it. Raises ModelMissingError and DigestError as `read` does."""
+        return self.read(self.original_artefact(network))
+
+    def original_artefact(self, network: Network) -> Artefact:
+        """Where the network's own file is kept, and its digest."""
         wanted = self.manifest.file_of(network)
-        return self.read(Artefact(path=f"files/{network.file}", sha256=wanted.sha256, size=wanted.size))
+        return Artefact(path=f"files/{network.file}", sha256=wanted.sha256, size=wanted.size)
+
+    def has_original(self, network: Network) -> bool:
+        """Whether a file of that name is kept; its digest is verified when it is read."""
+        return (self.root / "files" / network.file).is_file()
 
     def write(self, path: str, content: bytes) -> Artefact:
         """Store `content` whole and durably, or not at all. Raises StoreError, such as for a full disk."""
@@ -132,6 +142,37 @@ class ModelStore:
         except OSError as error:
             raise StoreError(f"{target}: {error.strerror or error}") from error
         return Artefact(path=path, sha256=sha256_of(content), size=len(content))
+
+    def remove_unused(self, inventory: Inventory) -> None:
+        """Remove builds that `inventory` does not know. Raises StoreError."""
+        used = {artefact.path for entry in inventory.networks.values() for artefact in entry.builds.values()}
+        with self._translated_errors():
+            for file in (self.root / "builds").glob("*"):
+                if f"builds/{file.name}" not in used:
+                    file.unlink()
+
+    @contextmanager
+    def workshop(self) -> Iterator[Path]:
+        """A folder inside the store for what is only needed while installing; gone afterwards, whatever happens.
+
+        What an installation left that was cut off by a power failure is removed first. Raises StoreError.
+        """
+        with self._translated_errors():
+            for leftover in self.root.glob(f"{PARTIAL_PREFIX}*"):
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink()
+            folder = TemporaryDirectory(prefix=PARTIAL_PREFIX, dir=self.root)
+        with folder as path:
+            yield Path(path)
+
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(f"{error.filename or self.root}: {error.strerror or error}") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
