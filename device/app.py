@@ -151,7 +151,8 @@ def build_thresholds(settings: Settings, installed: Installed) -> ThresholdPolic
     """How thresholds follow from `target_fpir` and what was measured of the installed template network."""
     card = template_card(installed)
     points = tuple(OperatingPoint(point.fmr, point.threshold) for point in card.operating_points)
-    return ThresholdPolicy(ModelId(card.model_id), points, settings.recognition.target_fpir)
+    goals = settings.recognition
+    return ThresholdPolicy(ModelId(card.model_id), points, goals.target_fpir, goals.max_fmr)
 
 
 def build_decide(settings: Settings) -> Callable[[Evidence], Decision]:

@@ -93,6 +93,7 @@ class RecognitionSettings(Section, frozen=True):
     """[recognition]: searching the gallery."""
 
     target_fpir: Annotated[float, Meta(gt=0.0, le=0.1)] = 0.003  # NIST FRTE's operating point for access is FPIR 0.003
+    max_fmr: Annotated[float, Meta(gt=0.0, le=0.01)] = 1e-4  # of one comparison, even in a gallery of one person
     min_margin: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.05  # to the best other person, in score
     min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames fused into one probe
     max_frames: Annotated[int, Meta(ge=1, le=120)] = 30  # without a grant by then the person is denied

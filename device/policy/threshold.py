@@ -34,12 +34,15 @@ class ThresholdPolicy:
     model_id: ModelId
     points: tuple[OperatingPoint, ...]  # in any order; kept from the highest FMR to the lowest
     target_fpir: float  # (0, 1): of all strangers who are searched, the share that may match anybody
+    max_fmr: float = 1.0  # (0, 1]: no comparison is more lenient than this, however small the gallery
 
     def __post_init__(self) -> None:
         if not self.points:
             raise TargetUnreachableError(f"{self.model_id} has no measured operating points, so no threshold is known")
         if not 0.0 < self.target_fpir < 1.0:
             raise ValueError(f"target_fpir must lie between 0 and 1, got {self.target_fpir}")
+        if not 0.0 < self.max_fmr <= 1.0:
+            raise ValueError(f"max_fmr must lie in (0, 1], got {self.max_fmr}")
         ordered = tuple(sorted(self.points, key=lambda point: -point.fmr))
         for point in ordered:
             if not (0.0 < point.fmr < 1.0 and math.isfinite(point.threshold)):
@@ -66,7 +69,7 @@ class ThresholdPolicy:
         score of that point is taken, which is stricter than the goal. Below the lowest nothing is known: raises
         TargetUnreachableError naming the largest gallery that the model can serve.
         """
-        fmr = self.needed_fmr(gallery_size)
+        fmr = min(self.needed_fmr(gallery_size), self.max_fmr)
         if fmr < self.points[-1].fmr:
             raise TargetUnreachableError(
                 f"{self.model_id} cannot meet target_fpir {self.target_fpir:g} among {gallery_size} references: it can "

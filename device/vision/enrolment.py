@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from device.errors import NoFaceError, PoorQualityError, SeveralFacesError
 from device.ports import FaceDetector, MeshFitter, TemplateExtractor
-from device.types import Face, Image, Quality, Template
+from device.types import Face, Image, Mesh, Quality, Template
 from device.vision.quality import QualityGate
 
 BYSTANDER = 0.25  # a second face smaller than this share of the first, by area, is somebody in the background
@@ -26,11 +26,15 @@ class StillExtractor:
 
         Raises NoFaceError, SeveralFacesError, or PoorQualityError naming every objection.
         """
-        mesh = self._fitter.fit(image, self._only_face(image))
+        mesh = self.locate(image)
         quality = self._gate.judge(image, mesh)
         if not quality.is_sufficient:
             raise PoorQualityError(f"the face is {', '.join(issue.replace('_', ' ') for issue in quality.issues)}")
         return self._extractor.extract(image, mesh), quality
+
+    def locate(self, image: Image) -> Mesh:
+        """The mesh of the only face in `image`. Raises NoFaceError or SeveralFacesError."""
+        return self._fitter.fit(image, self._only_face(image))
 
     def _only_face(self, image: Image) -> Face:
         for detector in self._detectors:
