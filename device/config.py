@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -19,24 +19,34 @@ Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
 Score = Annotated[float, Meta(ge=-1.0, le=1.0)]
 Seconds = Annotated[float, Meta(gt=0.0, le=3600.0)]
 Degrees = Annotated[float, Meta(gt=0.0, le=90.0)]
+PathText = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")]  # no file system allows NUL
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of all sections: immutable, and unknown keys are errors."""
+
+    ascending: ClassVar[tuple[tuple[str, str], ...]] = ()  # pairs of keys of which the first must not exceed the second
+
+    def __post_init__(self) -> None:
+        for low, high in self.ascending:
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} must not exceed {high}")
 
 
 class SiteSettings(Section, frozen=True):
     """[site]: this door and where it keeps what it knows."""
 
     name: Annotated[str, Meta(min_length=1, max_length=64)] = "door"
-    state_folder: Annotated[str, Meta(min_length=1)] = "/var/lib/lintel"  # collection.db and audit.db live here
-    models_folder: str = ""  # where the networks are; empty: models/ in the state folder
+    state_folder: Annotated[PathText, Meta(min_length=1)] = "/var/lib/lintel"  # collection.db and audit.db live here
+    models_folder: PathText = ""  # where the networks are; empty: models/ in the state folder
 
 
 class CameraSettings(Section, frozen=True):
     """[camera]: where frames come from."""
 
-    source: Annotated[str, Meta(min_length=1)] = "0"  # V4L2 number or path, rtsp:// URL, or a video file
+    ascending = (("reopen_after_s", "reopen_after_at_most_s"),)
+
+    source: Annotated[PathText, Meta(min_length=1)] = "0"  # V4L2 number or path, rtsp:// URL, or a video file
     width_px: Annotated[int, Meta(ge=160, le=7680)] = 640
     height_px: Annotated[int, Meta(ge=120, le=4320)] = 480
     rate_hz: Annotated[float, Meta(ge=1.0, le=120.0)] = 15.0
@@ -64,6 +74,8 @@ class DetectionSettings(Section, frozen=True):
 class QualitySettings(Section, frozen=True):
     """[quality]: the gates a frame must pass before it is compared. The same gates serve enrolment."""
 
+    ascending = (("min_brightness", "max_brightness"),)
+
     min_face_height_px: Annotated[float, Meta(ge=24.0, le=1000.0)] = 56.0
     min_brightness: Ratio = 0.12
     max_brightness: Ratio = 0.92
@@ -76,6 +88,8 @@ class QualitySettings(Section, frozen=True):
 
 class LivenessSettings(Section, frozen=True):
     """[liveness]: presentation attack detection."""
+
+    ascending = (("max_attack_texture_score", "min_texture_score"), ("max_flat_solidity", "min_solidity"))
 
     mode: Literal["passive", "off"] = "passive"  # "off" is for bench work and is refused with real pins
     use_texture: bool = True  # false: motion alone decides, so a head that does not turn stays undecided
@@ -91,6 +105,8 @@ class LivenessSettings(Section, frozen=True):
 
 class RecognitionSettings(Section, frozen=True):
     """[recognition]: searching the gallery."""
+
+    ascending = (("min_frames", "max_frames"),)
 
     target_fpir: Annotated[float, Meta(gt=0.0, le=0.1)] = 0.003  # NIST FRTE's operating point for access is FPIR 0.003
     max_fmr: Annotated[float, Meta(gt=0.0, le=0.01)] = 1e-4  # of one comparison, even in a gallery of one person
@@ -112,7 +128,7 @@ class PolicySettings(Section, frozen=True):
 class DoorSettings(Section, frozen=True):
     """[door]: the daemon that owns the lock."""
 
-    socket: str = "/run/lintel-door/door.sock"
+    socket: PathText = "/run/lintel-door/door.sock"
     release_for_s: Annotated[float, Meta(ge=0.5, le=60.0)] = 5.0
 
 
