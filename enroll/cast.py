@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ LATER_S = 8.0  # in a recording, the stretch to walk up with begins this long af
 EARLY_S = 4.0  # and the still to enrol is found within this time
 GAP_S = 0.8  # nobody in front, between two visitors
 STILL_EVERY_S = 0.2
+HEAD_AND_SHOULDERS = 2.6  # in face boxes
 LOOKS = 300  # frames of a camera in which somebody must be found
 
 
@@ -41,8 +42,8 @@ class Cast:
     still: Image
     visits: tuple[Visit, ...]  # with gaps between them
     expected: dict[str, Expected]  # by the visit's name; gaps have none
-    is_puppet: bool  # the enrolled person is a simulation, whose skin is a photo
     notes: tuple[str, ...]
+    is_puppet: bool = False  # the enrolled person is a simulation, whose skin is a photo
 
 
 def cast_from_video(video: Path, stranger: Path | None, stills: StillExtractor) -> Cast:
@@ -61,7 +62,7 @@ def cast_from_video(video: Path, stranger: Path | None, stills: StillExtractor) 
     else:
         other = puppet_of_stranger(stills)
         notes.append(f"{STRANGER} is a simulation: a puppet made of a public-domain portrait, turned in 3D")
-    return _stage(still, enrolled, other, is_puppet=False, notes=notes)
+    return _stage(still, stills, enrolled, other, notes=notes)
 
 
 def cast_of_puppets(stills: StillExtractor) -> Cast:
@@ -72,7 +73,8 @@ def cast_of_puppets(stills: StillExtractor) -> Cast:
     still = grace_hopper()
     note = "all visitors are simulations: puppets made of public-domain portraits, turned in 3D"
     enrolled = make_puppet(still, stills, motion=walk_up(3, walk_s=1.5))
-    return _stage(still, enrolled, puppet_of_stranger(stills), is_puppet=True, notes=[note])
+    cast = _stage(still, stills, enrolled, puppet_of_stranger(stills), notes=[note])
+    return replace(cast, is_puppet=True)
 
 
 def cast_from_camera(number: int, clock: Clock, stills: StillExtractor) -> Cast:
@@ -87,7 +89,7 @@ def cast_from_camera(number: int, clock: Clock, stills: StillExtractor) -> Cast:
     pictures = (live.frame_at(0.0) for _ in range(LOOKS))
     still = first_usable(pictures, stills, described=f"camera {number}")
     notes = [f"{ENROLLED} stands before camera {number}", f"{STRANGER} is a simulation: a puppet turned in 3D"]
-    return _stage(still, live, puppet_of_stranger(stills), is_puppet=False, notes=notes)
+    return _stage(still, stills, live, puppet_of_stranger(stills), notes=notes)
 
 
 class LiveVisitor:
@@ -138,13 +140,25 @@ def make_puppet(portrait: Image, stills: StillExtractor, *, motion: Motion) -> V
     return PuppetVisitor(Puppet(portrait, stills.locate(portrait)), motion)
 
 
-def _stage(still: Image, enrolled: Visitor, stranger: Visitor, *, is_puppet: bool, notes: list[str]) -> Cast:
+def portrait_of(still: Image, stills: StillExtractor) -> Image:
+    """Head and shoulders of the one person in `still`: what an attacker would print."""
+    from device.liveness.texture import crop_around
+    from device.vision.mesh import face_box
+
+    height, width = still.shape[:2]
+    left, top, right, bottom = crop_around(
+        face_box(stills.locate(still)), HEAD_AND_SHOULDERS, width=width, height=height
+    )
+    return still[top : bottom + 1, left : right + 1]
+
+
+def _stage(still: Image, stills: StillExtractor, enrolled: Visitor, stranger: Visitor, *, notes: list[str]) -> Cast:
     from device.measure.simulate.print_attack import PrintAttack
     from device.measure.simulate.scenes import EmptyRoom, Visit, with_gaps
     from device.measure.simulate.sheet import wave
 
-    attack = PrintAttack(still, wave(7, tilt_deg=15.0))
+    attack = PrintAttack(portrait_of(still, stills), wave(7, tilt_deg=15.0))
     visits = (Visit(ENROLLED, enrolled, 5.0), Visit(STRANGER, stranger, 5.0), Visit(PHOTO, attack, 5.0))
     notes.append(f"{PHOTO} is a simulation: a sheet of paper, waved by hand")
     expected = {ENROLLED: Expected.GRANT, STRANGER: Expected.DENY, PHOTO: Expected.DENY}
-    return Cast(still, with_gaps(visits, room=EmptyRoom(), gap_s=GAP_S), expected, is_puppet, tuple(notes))
+    return Cast(still, with_gaps(visits, room=EmptyRoom(), gap_s=GAP_S), expected, tuple(notes))

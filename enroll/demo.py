@@ -87,7 +87,7 @@ def demo_settings(settings: Settings, folder: Path) -> Settings:
 
 def without_texture(settings: Settings) -> Settings:
     """Let motion alone decide: the texture networks know skin from paper, and a puppet's skin is a photo."""
-    out.print("  texture networks rest: a puppet's skin is a photo, so motion alone must show a live head", style="dim")
+    out.print("  motion alone must show a live head: a puppet's skin is a photo", style="dim")
     return replace(settings, liveness=replace(settings.liveness, use_texture=False))
 
 

@@ -54,6 +54,7 @@ class Playbill:
     """Collects what the loop and the door tell, from their two threads. It is the camera of the play, too."""
 
     def __init__(self, cast: Cast, camera: Camera) -> None:
+        self._cast = cast
         self._camera = camera
         self._lock = threading.Lock()
         self._started_at: float | None = None  # monotonic seconds of the first frame
@@ -120,10 +121,26 @@ class Playbill:
             high = ", ".join(f"{seconds:.2f} s" for seconds in act.released_for_s) or "never"
             table.add_row(act.name, act.expected.value, f"{mark} {was}", high)
         out.print(table)
-        # self._write_sheet(folder / "contact-sheet.png")
+        self._write_sheet(folder / "contact-sheet.png")
         export_audit(settings.audit_file, to=folder / "audit.jsonl")
         out.print(f"contact sheet {folder / 'contact-sheet.png'}, audit log {folder / 'audit.jsonl'}")
         return not self.strays and all(act.is_as_expected for act in self.acts)
+
+    def _write_sheet(self, file: Path) -> None:
+        """The still that was enrolled, and each visitor at the first decision."""
+        from device.measure.report import Tile, Tone, contact_sheet, write_png
+        from device.measure.simulate.clip import fit_frame
+        from device.measure.simulate.lens import Lens
+
+        tiles = [Tile(fit_frame(self._cast.still, Lens()), "enrolled", ("from this one still photo",))]
+        for act in self.acts:
+            if act.picture is None:
+                continue
+            first = act.decisions[0]
+            tone = Tone.GOOD if act.is_as_expected else Tone.BAD
+            lines = tuple(verdict_of(first).replace("≥", ">=").split(", ", 1))
+            tiles.append(Tile(act.picture.image, act.name, lines, tone, first.box))
+        write_png(contact_sheet(tiles, title="What the door did", notes=self._cast.notes, columns=2), file)
 
     def _attribute(self, elapsed_s: float, duration_s: float) -> None:
         act = self._act_at(elapsed_s)
