@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from models.convert.dlib_resnet import convert_dlib_resnet
 from models.convert.minifasnet import convert_minifasnet
 from models.errors import WeightsError
@@ -18,6 +20,7 @@ def convert(weights: bytes, *, network: Network) -> bytes:
     if network.conversion == "none":
         return weights
     try:
-        return CONVERTERS[network.conversion](weights, network=network)
+        with np.errstate(all="ignore"):  # GraphBuilder refuses whatever is not a finite number, damaged or overflown
+            return CONVERTERS[network.conversion](weights, network=network)
     except WeightsError as error:
         raise WeightsError(f"{network.file}: {error}") from error

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import numpy as np
-
 from models.convert.dlib_stream import (
     AddBranch,
     Affine,
@@ -108,9 +106,9 @@ class _Picture:
         return _Picture(self._graph, side=self._side, channels=self._channels, tensor=self._tensor)
 
     def convolve(self, weights: Convolution) -> None:
-        outputs, inputs, height, width = weights.kernel.shape
-        if inputs != self._channels or height != width:
-            raise WeightsError(f"a convolution over {inputs} channels stands behind a layer of {self._channels}")
+        outputs, _, height, width = weights.kernel.shape
+        if height != width:
+            raise WeightsError(f"a convolution of {height} x {width} is not square")
         self._tensor = self._graph.convolve(self._tensor, weights)
         self._shrink(height - 2 * weights.padding, weights.stride)
         self._channels = outputs
@@ -139,12 +137,10 @@ class _Picture:
         return self._graph.finish(product)
 
     def _filled(self, side: int, channels: int) -> str:
-        missing = [0, channels - self._channels, side - self._side, side - self._side]
-        if not any(missing):
+        missing = side - self._side
+        if missing == 0 and channels == self._channels:
             return self._tensor
-        name = f"{self._tensor}_filled_by"
-        amounts = self._graph.weight(np.array([0, 0, 0, 0, *missing], dtype=np.int64), name=name)
-        return self._graph.add("Pad", [self._tensor, amounts])
+        return self._graph.fill(self._tensor, channels=channels - self._channels, rows=missing, columns=missing)
 
     def _shrink(self, window: int, stride: int) -> None:
         self._side = (self._side - window) // stride + 1

@@ -48,6 +48,7 @@ class GraphBuilder:
         self._nodes: list[onnx.NodeProto] = []
         self._weights: list[onnx.TensorProto] = []
         self.input = network.input.name
+        self._channels = {self.input: 3}  # of the tensors whose second axis are channels
 
     def weight(self, values: NDArray[Any], *, name: str) -> str:
         """Add a constant tensor and return its name. Raises WeightsError when it is not finite."""
@@ -60,17 +61,24 @@ class GraphBuilder:
         """Add one operator and return the name of its output."""
         output = f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
+        if inputs[0] in self._channels:
+            self._channels[output] = self._channels[inputs[0]]
         return output
 
     def convolve(self, tensor: str, weights: Convolution) -> str:
-        """Add a convolution."""
+        """Add a convolution. Raises WeightsError when it is over other channels than `tensor` has."""
+        channels = weights.kernel.shape[1] * weights.groups
+        if self._channels[tensor] != channels:
+            raise WeightsError(
+                f"a convolution over {channels} channels stands behind a layer of {self._channels[tensor]}"
+            )
         name = f"conv_{len(self._nodes)}"
         inputs = [
             tensor,
             self.weight(weights.kernel, name=f"{name}_kernel"),
             self.weight(weights.bias, name=f"{name}_bias"),
         ]
-        return self.add(
+        output = self.add(
             "Conv",
             inputs,
             kernel_shape=list(weights.kernel.shape[2:]),
@@ -78,6 +86,16 @@ class GraphBuilder:
             pads=[weights.padding] * 4,
             group=weights.groups,
         )
+        self._channels[output] = len(weights.kernel)
+        return output
+
+    def fill(self, tensor: str, *, channels: int, rows: int, columns: int) -> str:
+        """Add zeros at the end of each dimension of a picture, as many as said."""
+        name = f"{tensor}_filled_by"
+        amounts = self.weight(np.array([0, 0, 0, 0, 0, channels, rows, columns], dtype=np.int64), name=name)
+        output = self.add("Pad", [tensor, amounts])
+        self._channels[output] = self._channels[tensor] + channels
+        return output
 
     def finish(self, tensor: str) -> bytes:
         """The model, its last tensor renamed to the manifest's output. Raises WeightsError when shapes do not fit."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import io
 import math
-import pickletools
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,74 +114,125 @@ def _load(stream: io.BytesIO) -> Any:
     """Interpret one pickle. Raises WeightsError."""
     machine = _Machine()
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
-            machine.interpret(opcode.name, argument)
-    except WeightsError:
-        raise
+        for _ in range(MAX_INSTRUCTIONS):
+            opcode = stream.read(1)
+            if opcode == b".":
+                return machine.pop()
+            machine.interpret(opcode, _argument(opcode, stream))
     except (ValueError, IndexError, KeyError, TypeError) as error:  # what malformed pickles lead to, and nothing else
-        raise WeightsError(f"a malformed pickle: {error}") from error
-    return machine.result
+        raise WeightsError(f"a pickle is malformed: {error}") from error
+    raise WeightsError("a pickle has too many instructions")
+
+
+def _argument(opcode: bytes, stream: io.BytesIO) -> Any:
+    if opcode not in ARGUMENTS:
+        raise ValueError(f"it has the instruction {opcode!r}, which a state of tensors does not need")
+    return ARGUMENTS[opcode](stream)
+
+
+def _number(layout: str) -> Callable[[io.BytesIO], int]:
+    size = struct.calcsize(layout)
+    return lambda stream: int(struct.unpack(layout, _exactly(stream, size))[0])
+
+
+def _exactly(stream: io.BytesIO, count: int) -> bytes:
+    content = stream.read(count)
+    if len(content) != count:
+        raise ValueError("it is cut short")
+    return content
+
+
+def _long(stream: io.BytesIO) -> int:
+    return int.from_bytes(_exactly(stream, _exactly(stream, 1)[0]), "little", signed=True)
+
+
+def _text(stream: io.BytesIO) -> str:
+    return _exactly(stream, _number("<I")(stream)).decode("utf-8")
+
+
+def _names(stream: io.BytesIO) -> str:
+    """Module and name, one line each."""
+    module, name = stream.readline(100), stream.readline(100)
+    if not (module.endswith(b"\n") and name.endswith(b"\n")):
+        raise ValueError("a name is cut short")
+    return f"{module[:-1].decode('ascii')} {name[:-1].decode('ascii')}"
+
+
+def _nothing(stream: io.BytesIO) -> None:  # noqa: ARG001 (the others read from it)
+    return None
+
+
+ARGUMENTS: dict[bytes, Callable[[io.BytesIO], Any]] = {  # opcode -> what follows it (the letters are pickle's own)
+    b"\x80": _number("<B"),  # protocol
+    b"J": _number("<i"),
+    b"K": _number("<B"),
+    b"M": _number("<H"),
+    b"\x8a": _long,
+    b"X": _text,
+    b"c": _names,
+    b"q": _number("<B"),  # write to the memo
+    b"r": _number("<I"),
+    b"h": _number("<B"),  # read from the memo
+    b"j": _number("<I"),
+    **dict.fromkeys((b"N", b"\x88", b"\x89", b"}", b"]", b")", b"(", b"t", b"\x85", b"\x86", b"\x87"), _nothing),
+    **dict.fromkeys((b"s", b"u", b"e", b"Q", b"R", b"b"), _nothing),
+}
+CONSTANTS: dict[bytes, Any] = {b"N": None, b"\x88": True, b"\x89": False, b"(": Mark}
+EMPTY: dict[bytes, type[Any]] = {b"}": dict, b"]": list, b")": tuple}
+TUPLES = {b"\x85": 1, b"\x86": 2, b"\x87": 3}
 
 
 class _Machine:
     """The stack and the memo of one pickle."""
 
     def __init__(self) -> None:
-        self.result: Any = None
-        self._steps = 0
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
-    def interpret(self, name: str, argument: Any) -> None:
-        self._steps += 1
-        if self._steps > MAX_INSTRUCTIONS:
-            raise WeightsError("a pickle of too many instructions")
-        match name:
-            case "PROTO":
-                pass
-            case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINUNICODE":
-                self._stack.append(argument)
-            case "NONE" | "NEWTRUE" | "NEWFALSE":
-                self._stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[name])
-            case "EMPTY_DICT" | "EMPTY_LIST" | "EMPTY_TUPLE":
-                self._stack.append({"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}[name]())
-            case "MARK":
-                self._stack.append(Mark)
-            case "BINPUT" | "LONG_BINPUT":
-                self._memo[argument] = self._stack[-1]
-            case "BINGET" | "LONG_BINGET":
-                self._stack.append(self._memo[argument])
-            case "STOP":
-                self.result = self._stack.pop()
-            case _:
-                self._combine(name, argument)
+    def pop(self) -> Any:
+        return self._stack.pop()
 
-    def _combine(self, name: str, argument: Any) -> None:
+    def interpret(self, opcode: bytes, argument: Any) -> None:
+        match opcode:
+            case b"\x80":
+                pass
+            case b"J" | b"K" | b"M" | b"\x8a" | b"X":
+                self._stack.append(argument)
+            case b"N" | b"\x88" | b"\x89" | b"(":
+                self._stack.append(CONSTANTS[opcode])
+            case b"}" | b"]" | b")":
+                self._stack.append(EMPTY[opcode]())
+            case b"q" | b"r":
+                self._memo[argument] = self._stack[-1]
+            case b"h" | b"j":
+                self._stack.append(self._memo[argument])
+            case _:
+                self._combine(opcode, argument)
+
+    def _combine(self, opcode: bytes, argument: Any) -> None:
         """The instructions that make one value of several."""
-        match name:
-            case "TUPLE":
+        match opcode:
+            case b"t":
                 self._stack.append(tuple(self._pop_to_mark()))
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                self._stack.append(tuple(self._pop(int(name[-1]))))
-            case "SETITEM":
+            case b"\x85" | b"\x86" | b"\x87":
+                self._stack.append(tuple(self._pop(TUPLES[opcode])))
+            case b"s":
                 self._set_items(self._pop(2))
-            case "SETITEMS":
+            case b"u":
                 self._set_items(self._pop_to_mark())
-            case "APPENDS":
+            case b"e":
                 items = self._pop_to_mark()
                 self._top(list).extend(items)
-            case "GLOBAL":
+            case b"c":
                 self._stack.append(_allowed(argument))
-            case "BINPERSID":
+            case b"Q":
                 self._stack.append(_storage(self._stack.pop()))
-            case "REDUCE":
+            case b"R":
                 function, arguments = self._pop(2)
                 self._stack.append(_reduce(function, arguments))
-            case "BUILD":  # attributes of the state's dictionary: versions of layers, which do not change the numbers
+            case b"b":  # attributes of the state's dictionary: versions of layers, which do not change the numbers
                 self._pop(1)
                 self._top(dict)
-            case _:
-                raise WeightsError(f"a pickle with the instruction {name}, which a state of tensors does not need")
 
     def _pop(self, count: int) -> list[Any]:
         values = [self._stack.pop() for _ in range(count)]
@@ -196,7 +246,7 @@ class _Machine:
 
     def _top(self, kind: type[Any]) -> Any:
         if not isinstance(self._stack[-1], kind):
-            raise WeightsError(f"a pickle that uses a {type(self._stack[-1]).__name__} as a {kind.__name__}")
+            raise TypeError(f"it uses a {type(self._stack[-1]).__name__} as a {kind.__name__}")
         return self._stack[-1]
 
     def _set_items(self, items: list[Any]) -> None:
@@ -207,7 +257,7 @@ class _Machine:
 
 def _allowed(argument: str) -> Global:
     if argument not in GLOBALS:
-        raise WeightsError(f"a pickle that names {argument!r}, which is not a part of a tensor")
+        raise ValueError(f"it names {argument!r}, which is no part of a tensor")
     return Global(argument)
 
 
@@ -216,7 +266,7 @@ def _storage(identity: Any) -> Storage:
         case ("storage", Global(name=name), str(key), str(), int(elements), None) if name.startswith("torch "):
             if name[6:] in DTYPES and 0 <= elements <= MAX_ELEMENTS:
                 return Storage(key, DTYPES[name[6:]], elements)
-    raise WeightsError("a pickle with a storage of an unknown kind or size")
+    raise ValueError("it has a storage of an unknown kind or size")
 
 
 def _reduce(function: Any, arguments: Any) -> Any:
@@ -233,4 +283,4 @@ def _reduce(function: Any, arguments: Any) -> Any:
         ):
             if offset >= 0 and all(type(size) is int and size >= 0 for size in (*shape, *strides)):
                 return TensorView(storage, offset, shape, strides)
-    raise WeightsError("a pickle that calls something else than the making of a tensor")
+    raise ValueError("it calls something else than the making of a tensor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ except ModuleNotFoundError:  # the same interpreter under its former name, which
     from tflite_runtime.interpreter import Interpreter, load_delegate
 
 ANNOUNCEMENT = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."  # once per process; no setting silences it
+DELEGATE_ENTRY = "tflite_plugin_create_delegate"  # what makes a library an external delegate
 FAULTS = (RuntimeError, ValueError, TypeError)  # what the interpreter raises
 
 
@@ -64,8 +66,10 @@ def _delegates(options: RuntimeOptions) -> list[Any]:
     if options.delegate is None:
         return []
     try:
+        # LiteRT's own loader leaves a half-made object whose destructor complains on the terminal, so look first.
+        getattr(ctypes.PyDLL(options.delegate), DELEGATE_ENTRY)
         return [load_delegate(options.delegate)]
-    except (OSError, ValueError) as error:
+    except (OSError, AttributeError, ValueError) as error:
         raise RuntimeMissingError(f"the LiteRT delegate {options.delegate} does not load: {error}") from error
 
 
