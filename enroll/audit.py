@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SHOWN_UNLESS_TOLD = 20
+GIST = {"search": ("score", "best_score", "threshold"), "liveness": ("verdict", "reason", "missing")}
 
 
 @click.group()
@@ -30,7 +31,7 @@ def audit() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each event and line.")
 @click.pass_obj
 def show(settings: Settings, /, *, last: int, kind: str | None, as_json: bool) -> None:
-    """Show the newest events, the newest last."""
+    """Show the newest events, the newest last; --json shows all that was recorded of them."""
     from device.audit.log import reading_audit
 
     with reading_audit(settings.audit_file) as reader:
@@ -113,10 +114,20 @@ def _table(events: list[Event]) -> Table:
     table.add_column("facts", overflow="fold")
     for event in events:
         facts = event.as_object()["facts"]
-        text = " ".join(f"{name}={value}" for name, value in facts.items()) if isinstance(facts, dict) else event.facts
+        text = _gist(facts) if isinstance(facts, dict) else event.facts
         cells = (str(event.sequence), event.at[:19].replace("T", " "), event.kind, text)
         table.add_row(*(Text(_printable(cell)) for cell in cells))
     return table
+
+
+def _gist(facts: dict[str, object]) -> str:
+    """The facts that a person asks for first; --json shows all of them."""
+    shown = {name: value for name, value in facts.items() if not isinstance(value, dict)}
+    for group, names in GIST.items():
+        nested = facts.get(group)
+        if isinstance(nested, dict):
+            shown |= {f"{group}.{name}": nested[name] for name in names if nested.get(name) is not None}
+    return " ".join(f"{name}={value}" for name, value in shown.items())
 
 
 def _printable(text: str) -> str:

@@ -14,7 +14,7 @@ from device.errors import CameraError, VideoUnreadableError
 from device.types import Frame
 
 STREAM_TIMEOUT_MS = 5000  # a stream that says nothing for this long is lost
-V4L2_TIMEOUT_MS = 2000
+LOG_NOTHING = 0  # cv2.utils.logging.LOG_LEVEL_SILENT
 _STREAM = re.compile(r"^(rtsp|rtsps|http|https)://")
 _SECRET = re.compile(r"//[^@/]*@")  # user:password@ in a stream's address
 
@@ -24,6 +24,7 @@ def open_camera(settings: CameraSettings, clock: Clock) -> LiveCamera | VideoFil
 
     Raises CameraError when it cannot be opened and VideoUnreadableError for a file that is no video.
     """
+    cv2.setLogLevel(LOG_NOTHING)  # our error says it in one sentence; OpenCV's own lines would only frighten
     source = settings.source
     if source.isdecimal() or source.startswith("/dev/") or _STREAM.match(source):
         return LiveCamera(settings, clock)
