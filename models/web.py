@@ -26,7 +26,10 @@ def download(url: str, *, size: int, progress: Progress) -> bytes:
             while len(content) <= size and (chunk := response.read(CHUNK_BYTES)):
                 content += chunk
                 progress(name, done=len(content), total=size)
-    except (urllib.error.URLError, HTTPException, OSError) as error:
+    except urllib.error.HTTPError as error:
+        with error:  # it is also the response, which holds a socket
+            raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
+    except (HTTPException, OSError) as error:  # URLError is an OSError
         raise DownloadError(f"{url}: {_reason(error)}") from error
     if len(content) != size:
         more_or_fewer = "more" if len(content) > size else "fewer"
@@ -35,8 +38,6 @@ def download(url: str, *, size: int, progress: Progress) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answers {error.code} {error.reason}"
     if isinstance(error, urllib.error.URLError):
         return str(getattr(error.reason, "strerror", None) or error.reason)
     return str(error) or type(error).__name__
