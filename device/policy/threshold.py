@@ -27,8 +27,8 @@ class OperatingPoint:
 class ThresholdPolicy:
     """How thresholds are chosen for one model and one goal.
 
-    Raises TargetUnreachableError for a model without measured operating points, and ValueError for points that are out
-    of range or where a lower FMR does not need a higher score.
+    Raises TargetUnreachableError for a model without measured operating points, or without any as strict as `max_fmr`,
+    and ValueError for points that are out of range or where a lower FMR does not need a higher score.
     """
 
     model_id: ModelId
@@ -50,6 +50,11 @@ class ThresholdPolicy:
         for higher, lower in itertools.pairwise(ordered):
             if not (lower.fmr < higher.fmr and lower.threshold > higher.threshold):
                 raise ValueError(f"{self.model_id}: operating points contradict each other: {higher}, {lower}")
+        if self.max_fmr < ordered[-1].fmr:
+            raise TargetUnreachableError(
+                f"{self.model_id} was measured down to an FMR of {ordered[-1].fmr:g}, so max_fmr {self.max_fmr:g} "
+                "cannot be promised; choose another model or a higher max_fmr"
+            )
         object.__setattr__(self, "points", ordered)
 
     @property

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_disk import small_disk
 
 from device.audit.chain import Intact
 from device.audit.log import AuditLog, reading_audit
@@ -82,22 +80,15 @@ def test_what_cannot_be_recorded_does_not_happen(registry: Registry, tmp_path: P
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("only root may mount a small disk")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("this container may not mount")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+def disk() -> Iterator[Path]:
+    with small_disk(kib=512) as folder:
+        yield folder
 
 
-def test_an_enrolment_that_could_not_be_committed_is_taken_back_in_the_audit(small_disk: Path, tmp_path: Path) -> None:
+def test_an_enrolment_that_could_not_be_committed_is_taken_back_in_the_audit(disk: Path, tmp_path: Path) -> None:
     clock = FakeClock()
     with (
-        open_collection(small_disk / "collection.db") as collection,
+        open_collection(disk / "collection.db") as collection,
         AuditLog(tmp_path / "audit.db", clock=clock) as log,
     ):
         registry = Registry(collection, log, clock)

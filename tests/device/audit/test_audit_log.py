@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk
 
 from device.audit.chain import Broken, Head, Intact
 from device.audit.kinds import MEANINGS, AuditKind
@@ -307,27 +308,20 @@ def test_a_full_quota_refuses_the_event_and_keeps_the_chain(file: Path, clock: F
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() != 0 or mount is None:
-        pytest.skip("only root may mount a small disk")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("this container may not mount")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+def disk() -> Iterator[Path]:
+    with small_disk(kib=512) as folder:
+        yield folder
 
 
-def test_on_a_full_disk_nothing_is_recorded_and_nothing_recorded_is_lost(small_disk: Path, clock: FakeClock) -> None:
-    with AuditLog(small_disk / "audit.db", clock=clock) as log:
+def test_on_a_full_disk_nothing_is_recorded_and_nothing_recorded_is_lost(disk: Path, clock: FakeClock) -> None:
+    with AuditLog(disk / "audit.db", clock=clock) as log:
         with pytest.raises(AuditError, match="no space"):
             fill(log, 10_000)
         length = log.head().sequence
         assert length > 10
         with pytest.raises(AuditError, match="no space"):
             log.append(AuditKind.DECISION_GRANTED, {"person": "p-1", "filler": "x" * 4000})
-    with reading_audit(small_disk / "audit.db") as reader:
+    with reading_audit(disk / "audit.db") as reader:
         verdict = reader.verify()
     assert isinstance(verdict, Intact)
     assert verdict.head.sequence == length

@@ -16,7 +16,7 @@ from device.collection.gallery import Gallery
 from device.collection.people import Reference
 from device.collection.store import Collection, open_collection
 from device.errors import CollectionUnreadableError, ModelMismatchError, TargetUnreachableError
-from device.policy.threshold import ThresholdPolicy
+from device.policy.threshold import OperatingPoint, ThresholdPolicy
 from device.types import Match, NonMatch, PersonFacts
 
 
@@ -64,6 +64,15 @@ def test_a_score_at_the_threshold_matches_and_one_below_does_not(collection: Col
     for wanted, kind in ((threshold + 1e-4, Match), (threshold - 1e-4, NonMatch)):
         vector = wanted * template(1).vector + np.sqrt(1 - wanted**2) * across
         assert isinstance(gallery.search(type(template(1))(vector.astype(np.float32), MODEL)), kind)
+
+
+def test_a_score_that_equals_the_threshold_matches(collection: Collection) -> None:
+    enrol(collection, "Ada", 1)
+    probe = near(template(1), seed=50, noise=0.3)
+    score = Gallery(collection, thresholds=THRESHOLDS).search(probe)
+    assert isinstance(score, Match)
+    exactly = ThresholdPolicy(MODEL, (OperatingPoint(1e-3, score.score),), target_fpir=0.003)
+    assert isinstance(Gallery(collection, thresholds=exactly).search(probe), Match)
 
 
 def test_a_probe_of_another_model_is_refused(collection: Collection) -> None:
@@ -170,6 +179,22 @@ def test_changes_behind_a_rolled_back_enrolment_are_not_overlooked(file: Path) -
         enrol(theirs, "Radia", 6, 7, 8, 9)
         assert isinstance(gallery.search(template(5)), Match)
         assert isinstance(gallery.search(template(1)), NonMatch)
+
+
+def test_a_backup_that_is_restored_into_the_open_file_is_followed(file: Path) -> None:
+    with open_collection(file) as collection:
+        for seed in range(10, 30):
+            enrol(collection, f"person {seed}", seed)
+        backup = sqlite3.connect(":memory:")
+        collection._database.conn.backup(backup)
+        gallery = Gallery(collection, thresholds=THRESHOLDS)
+        enrol(collection, "Ada", 1)
+        assert isinstance(gallery.search(template(1)), Match)
+        with open_collection(file) as restoring:
+            backup.backup(restoring._database.conn)
+        backup.close()
+        assert isinstance(gallery.search(template(1)), NonMatch)
+        assert gallery.people == 20
 
 
 def test_the_threshold_is_chosen_again_as_the_gallery_grows_and_shrinks(collection: Collection) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from people_builders import AT, reference
+from small_disk import small_disk
 
 from device.collection.schema import COLLECTION
 from device.collection.storage import Database, open_database, open_database_for_reading
@@ -189,21 +190,13 @@ def test_a_full_quota_refuses_the_whole_person_and_keeps_the_others(file: Path) 
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 1 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if not AS_ROOT or mount is None:
-        pytest.skip("only root may mount a small disk")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("this container may not mount")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+def disk() -> Iterator[Path]:
+    with small_disk(kib=1024) as folder:
+        yield folder
 
 
-def test_a_full_disk_refuses_and_everyone_acknowledged_is_still_there(small_disk: Path) -> None:
-    file = small_disk / "collection.db"
+def test_a_full_disk_refuses_and_everyone_acknowledged_is_still_there(disk: Path, tmp_path: Path) -> None:
+    file = disk / "collection.db"
     acknowledged: list[str] = []
 
     def enrol_until_full(collection: Collection) -> None:
@@ -217,16 +210,16 @@ def test_a_full_disk_refuses_and_everyone_acknowledged_is_still_there(small_disk
             enrol_until_full(collection)
         assert sorted(person.name for person in collection.people()) == sorted(acknowledged)
     assert len(acknowledged) > 5
-    shutil.copytree(small_disk, rescued := small_disk.parent / "rescued")
+    shutil.copytree(disk, rescued := tmp_path / "rescued")
     with open_collection(rescued / "collection.db") as again:
         assert sorted(person.name for person in again.people()) == sorted(acknowledged)
 
 
-def test_a_full_disk_leaves_no_half_made_collection(small_disk: Path) -> None:
-    (small_disk / "ballast").write_bytes(bytes(970 * 1024))
+def test_a_full_disk_leaves_no_half_made_collection(disk: Path) -> None:
+    (disk / "ballast").write_bytes(bytes(970 * 1024))
     with pytest.raises(StorageFullError, match="no space"):
-        open_collection(small_disk / "collection.db")
-    assert [part.name for part in small_disk.iterdir()] == ["ballast"]
+        open_collection(disk / "collection.db")
+    assert [part.name for part in disk.iterdir()] == ["ballast"]
 
 
 def test_a_folder_where_the_file_should_be_is_refused(file: Path) -> None:

@@ -174,6 +174,15 @@ def test_settings_that_would_let_a_rule_say_yes_to_nonsense_are_refused(changes:
         replace(SETTINGS, **changes)
 
 
+def test_settings_at_their_limits_are_accepted() -> None:
+    replace(SETTINGS, freshness_s=3600.0, min_margin=0.0, min_frames=1)
+    replace(SETTINGS, min_margin=2.0)
+    assert Policy(door_rules(SETTINGS), 60.0).release_for_s == 60.0
+    for beyond in ({"freshness_s": 3600.1}, {"min_margin": 2.1}):
+        with pytest.raises(ValueError, match="must lie in"):
+            replace(SETTINGS, **beyond)
+
+
 def test_a_policy_needs_rules_and_a_sound_release_time() -> None:
     with pytest.raises(ValueError, match="rules"):
         Policy((), 5.0)

@@ -116,6 +116,22 @@ def test_points_that_contradict_each_other_are_refused(points: tuple[OperatingPo
         policy(points=points)
 
 
+def test_no_comparison_is_more_lenient_than_the_limit_however_small_the_gallery() -> None:
+    limited = ThresholdPolicy(MODEL, POINTS, 0.003, max_fmr=1e-4)
+    assert limited.choose(1) == Threshold(pytest.approx(0.403), 1e-4, MODEL)
+    assert limited.choose(1000) == policy().choose(1000)
+
+
+def test_a_limit_stricter_than_anything_measured_is_refused() -> None:
+    assert ThresholdPolicy(MODEL, POINTS, 0.003, max_fmr=1e-6).choose(1).score == pytest.approx(0.58)
+    with pytest.raises(TargetUnreachableError, match="max_fmr 9e-07 cannot be promised"):
+        ThresholdPolicy(MODEL, POINTS, 0.003, max_fmr=9e-7)
+    assert ThresholdPolicy(MODEL, POINTS, 0.003, max_fmr=1.0) == policy()
+    for nonsense in (0.0, -1.0, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="max_fmr"):
+            ThresholdPolicy(MODEL, POINTS, 0.003, max_fmr=nonsense)
+
+
 @pytest.mark.parametrize("target", [0.0, 1.0, -0.1, float("nan"), 2.0])
 def test_a_goal_that_is_no_rate_is_refused(target: float) -> None:
     with pytest.raises(ValueError, match="target_fpir"):
