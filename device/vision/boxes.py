@@ -39,7 +39,7 @@ def overlaps_with(rectangle: NDArray[np.float32], others: Rectangles) -> NDArray
 
 
 def merge_detections(
-    values: NDArray[np.float32], scores: NDArray[np.float32], *, min_overlap: float
+    values: NDArray[np.floating], scores: NDArray[np.floating], *, min_overlap: float
 ) -> list[tuple[NDArray[np.float32], float]]:
     """Weighted non-maximum suppression: each group of overlapping detections becomes its score-weighted mean.
 

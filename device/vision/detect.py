@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -13,7 +14,7 @@ from device.vision.boxes import merge_detections
 from models.session import InferenceSession
 
 MERGE_OVERLAP = 0.3  # MediaPipe's min_suppression_threshold for both ranges
-LOGIT_LIMIT = 100.0  # MediaPipe clips logits here before the sigmoid; exp() stays finite
+LOGIT_LIMIT = 100.0  # MediaPipe clips logits here before the sigmoid; exp() of a double stays finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,19 @@ class BlazeFaceDetector:
         self._session = session
         self._size = layout.input_px
         self._anchors = anchor_centres(layout)
-        self._min_logit = float(np.log(min_score / (1 - min_score))) if 0 < min_score < 1 else -LOGIT_LIMIT
+        self._min_logit = logit_of(min_score)
         self._tensor = np.zeros((1, self._size, self._size, 3), np.float32)
 
     def detect(self, image: Image) -> list[Face]:
         """Every face in `image`, the surest first."""
         scale, left, top = self._letterbox(image)
         offsets, logits = self._session.infer(self._tensor)
-        candidates = logits[0, :, 0] >= self._min_logit
+        candidates = (logits[0, :, 0] >= self._min_logit) & np.isfinite(offsets[0]).all(axis=1)
         if not candidates.any():
             return []
         raw = offsets[0][candidates] / self._size
-        scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0][candidates, 0], -LOGIT_LIMIT, LOGIT_LIMIT)))
+        sure = np.clip(logits[0][candidates, 0].astype(np.float64), -LOGIT_LIMIT, LOGIT_LIMIT)
+        scores = 1.0 / (1.0 + np.exp(-sure))
         values = _decode(raw, self._anchors[candidates])
         values = (values * self._size - np.tile(np.array([left, top], np.float32), 8)) / scale
         merged = merge_detections(values, scores, min_overlap=MERGE_OVERLAP)
@@ -71,6 +73,13 @@ class BlazeFaceDetector:
         np.multiply(small[:, :, ::-1], np.float32(1 / 127.5), out=inside, casting="unsafe")
         inside -= 1.0
         return scale, left, top
+
+
+def logit_of(score: float) -> float:
+    """The logit from which a score in [0, 1] is reached, within ±LOGIT_LIMIT: no finite one reaches 1."""
+    if 0 < score < 1:
+        return math.log(score / (1 - score))
+    return LOGIT_LIMIT if score >= 1 else -LOGIT_LIMIT
 
 
 def anchor_centres(layout: AnchorLayout) -> NDArray[np.float32]:
