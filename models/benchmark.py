@@ -37,10 +37,13 @@ def time_builds(sessions: Sessions, *, probe: Probe) -> dict[Precision, float]:
 
 
 def agreement(sessions: Sessions, *, probes: Sequence[Probe]) -> float:
-    """The smallest cosine, over `probes`, between the first outputs of the float and the int8 build; in [-1, 1]."""
-    return min(
-        _cosine(sessions[Precision.FLOAT].infer(probe)[0], sessions[Precision.INT8].infer(probe)[0]) for probe in probes
-    )
+    """The smallest cosine, over `probes`, between the first outputs of the float and the int8 build; in [-1, 1].
+
+    NaN where an output is not finite, which is no agreement.
+    """
+    one, other = sessions[Precision.FLOAT], sessions[Precision.INT8]
+    with np.errstate(all="ignore"):
+        return float(np.min([_cosine(one.infer(probe)[0], other.infer(probe)[0]) for probe in probes]))
 
 
 def make_probes(spec: InputSpec, *, count: int) -> list[Probe]:

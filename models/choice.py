@@ -31,7 +31,7 @@ def choose_build(network: Network, *, times_ms: Mapping[Precision, float], agree
             Precision.FLOAT,
             f"int8 loses {int8.loss:g} ({int8.loss_of}), which is more than the bound of {int8.max_loss:g}.",
         )
-    if agreement is None or agreement < int8.min_agreement:
+    if agreement is None or not agreement >= int8.min_agreement:  # written so that NaN is no agreement
         return Choice(
             Precision.FLOAT,
             f"int8 does not agree with float on this processor: cosine {agreement}, needed {int8.min_agreement:g}.",

@@ -4,15 +4,12 @@ import io
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from file_server import CONTENT, server
 from model_builders import NOWHERE, member, model_file
 
 from models.archives import download_archive, extract
@@ -23,7 +20,6 @@ from models.progress import ignore_progress
 from models.sources import Fetcher
 from models.web import download
 
-CONTENT = bytes(range(256)) * 5000  # larger than one chunk
 INSIDE = "pkg/model.bin"
 
 
@@ -76,30 +72,6 @@ def manifest(file: ModelFile, archive: Archive | None = None) -> Manifest:
 def fetcher(file: ModelFile, folder: Path, *mirrors: Path, archive: Archive | None = None) -> Fetcher:
     folder.mkdir(exist_ok=True)
     return Fetcher(manifest(file, archive), folder, mirrors)
-
-
-@contextmanager
-def server(body: bytes, *, status: int = 200, claimed: int | None = None) -> Iterator[str]:
-    """An HTTP server on this machine that gives every request the same answer."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body) if claimed is None else claimed))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{running.server_port}/model.bin"
-        finally:
-            running.shutdown()
-            thread.join()
 
 
 def test_a_mirror_is_asked_first(tmp_path: Path) -> None:
