@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,17 @@ from device.config import Settings
 from enroll import console
 
 if TYPE_CHECKING:
-    from device.measure.accuracy import Accuracy, Acquired
+    from device.measure.peer import FaceRecognitionPeer
+    from device.types import Image
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
+video_option = click.option(
+    "--video",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A clip with one face, cropped and scaled to 640 x 480. Without it: a simulated visitor.",
+)
+
+PEER_FOLDER = "peer"  # inside the folder of models
 
 
 @click.group()
@@ -41,6 +50,7 @@ def accuracy(settings: Settings, /, *, folder: Path, precision: str | None, as_j
     from device.measure.accuracy import acquire, compare_all
     from device.measure.bench import build_acquisition, build_extractors, builds_of_template_network
     from device.measure.photos import find_photos
+    from enroll.measured import accuracy_document, print_accuracy
     from models.manifest import Precision
     from models.store import ModelStore
 
@@ -48,7 +58,7 @@ def accuracy(settings: Settings, /, *, folder: Path, precision: str | None, as_j
     installed = ModelStore(settings.models_folder).installed()
     builds = builds_of_template_network(installed)
     if precision == "both":
-        builds = tuple(Precision)
+        builds = tuple(sorted(Precision, key=lambda build: build is not builds[0]))
     elif precision is not None:
         builds = (Precision(precision),)
     acquisition, extractors = build_acquisition(settings, installed), build_extractors(settings, installed, builds)
@@ -57,9 +67,159 @@ def accuracy(settings: Settings, /, *, folder: Path, precision: str | None, as_j
     results = {build.value: compare_all(acquired, build.value) for build in builds}
     model = template_card(installed).model_id
     if as_json:
-        console.print_json(_accuracy_document(model, acquired, results))
+        console.print_json(accuracy_document(model, acquired, results))
         return
-    _print_accuracy(f"{folder.name}: {model}", acquired, results)
+    print_accuracy(f"{folder.resolve().name}: {model}", acquired, results)
+
+
+@measure.command()
+@video_option
+@click.option("--frames", type=click.IntRange(min=20, max=900), default=300, show_default=True)
+@click.option("--people", type=click.IntRange(min=1, max=100_000), default=10_000, show_default=True)
+@json_option
+@click.pass_obj
+def speed(settings: Settings, /, *, video: Path | None, frames: int, people: int, as_json: bool) -> None:
+    """Time every stage of the path, on one thread, with PEOPLE enrolled.
+
+    Where dlib and its weights are (see `bench`), the face_recognition package's own pipeline is timed, too.
+    """
+    from enroll.measured import print_speed
+
+    document = _measure_speed(settings, video, frames=frames, people=people)
+    if as_json:
+        console.print_json(document)
+        return
+    print_speed(document)
+
+
+@measure.command()
+@video_option
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="build/bench", show_default=True)
+@click.pass_obj
+def bench(settings: Settings, /, *, video: Path | None, out: Path) -> None:
+    """Measure speed beside the face_recognition package's own pipeline, latency and footprint, and keep the figures.
+
+    Fetches that pipeline's weights (93 MB) at the first run; needs the `bench` extra. Leaves speed.json, latency.json
+    and footprint.json in OUT.
+    """
+    from device.measure.peer import fetch_peer
+    from enroll.measured import print_footprint, print_latency, print_speed, write_document
+    from enroll.progress import download_progress
+    from models.manifest import read_manifest
+
+    with download_progress() as progress:
+        fetch_peer(settings.models_folder / PEER_FOLDER, manifest=read_manifest(), progress=progress)
+    document = _measure_speed(settings, video, frames=300, people=10_000, needs_peer=True)
+    write_document(document, out / "speed.json")
+    print_speed(document)
+    document = _measure_latency(settings, video, visits=40, rate_hz=15.0)
+    write_document(document, out / "latency.json")
+    print_latency(document)
+    document = _measure_footprint(settings, video)
+    write_document(document, out / "footprint.json")
+    print_footprint(document)
+
+
+@measure.command()
+@video_option
+@click.option("--visits", type=click.IntRange(min=1, max=1000), default=40, show_default=True)
+@click.option("--rate", "rate_hz", type=click.FloatRange(min=1, max=120), default=15.0, show_default=True)
+@json_option
+@click.pass_obj
+def latency(settings: Settings, /, *, video: Path | None, visits: int, rate_hz: float, as_json: bool) -> None:
+    """Time the wait from the first usable frame to the relay command, in the real loop.
+
+    The person of the clip is enrolled from an early frame and walks up again and again, at RATE frames a second.
+    """
+    from enroll.measured import print_latency
+
+    document = _measure_latency(settings, video, visits=visits, rate_hz=rate_hz)
+    if as_json:
+        console.print_json(document)
+        return
+    print_latency(document)
+
+
+@measure.command()
+@video_option
+@json_option
+@click.pass_obj
+def footprint(settings: Settings, /, *, video: Path | None, as_json: bool) -> None:
+    """Time the start of the appliance, and weigh it while it runs."""
+    from enroll.measured import print_footprint
+
+    document = _measure_footprint(settings, video)
+    if as_json:
+        console.print_json(document)
+        return
+    print_footprint(document)
+
+
+def _measure_speed(
+    settings: Settings, video: Path | None, *, frames: int, people: int, needs_peer: bool = False
+) -> dict[str, Any]:
+    _use_one_thread()
+    from device.measure.bench import build_stages
+    from device.measure.footage import open_footage
+    from device.measure.speed import measure_speed
+    from enroll.measured import speed_document
+    from models.store import ModelStore
+
+    installed = ModelStore(settings.models_folder).installed()
+    peer = _open_peer(settings, is_needed=needs_peer)
+    footage = open_footage(settings, installed, video=video)
+    with build_stages(settings, installed, gallery_size=people) as stages, _progress(frames, "frames") as advance:
+        measured = measure_speed(stages, _counted(footage.frames(frames), advance), peer=peer)
+    return speed_document(measured, source=footage.name, people=people, peer_name=None if peer is None else peer.name)
+
+
+def _measure_latency(settings: Settings, video: Path | None, *, visits: int, rate_hz: float) -> dict[str, Any]:
+    _use_one_thread()
+    from device.measure.footage import open_footage
+    from device.measure.latency import measure_latency
+    from enroll.measured import latency_document
+    from models.store import ModelStore
+
+    footage = open_footage(settings, ModelStore(settings.models_folder).installed(), video=video)
+    return latency_document(measure_latency(settings, footage, visits=visits, rate_hz=rate_hz), source=footage.name)
+
+
+def _measure_footprint(settings: Settings, video: Path | None) -> dict[str, Any]:
+    from device.measure.footage import open_footage
+    from device.measure.footprint import measure_footprint
+    from enroll.measured import footprint_document
+    from models.store import ModelStore
+
+    footage = open_footage(settings, ModelStore(settings.models_folder).installed(), video=video)
+    return footprint_document(measure_footprint(settings, footage))
+
+
+def _open_peer(settings: Settings, *, is_needed: bool) -> FaceRecognitionPeer | None:
+    """The peer; None where it is not at hand and not needed. Raises RuntimeMissingError without the `bench` extra."""
+    from device.measure.peer import FaceRecognitionPeer, is_peer_ready
+    from models.errors import RuntimeMissingError
+
+    folder = settings.models_folder / PEER_FOLDER
+    if not is_peer_ready(folder):
+        return None
+    try:
+        return FaceRecognitionPeer(folder)
+    except RuntimeMissingError:
+        if is_needed:
+            raise
+        return None
+
+
+def _use_one_thread() -> None:
+    """Keep numpy's product on one thread, too; it reads these when it is first imported."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def _counted(images: Iterable[Image], advance: Callable[[int], None]) -> Iterator[Image]:
+    for number, image in enumerate(images, start=1):
+        yield image
+        advance(number)
 
 
 @contextmanager
@@ -72,63 +232,3 @@ def _progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console.err, transient=True, disable=is_hidden) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
-
-
-def _accuracy_document(model: str, acquired: Acquired, results: dict[str, Accuracy]) -> dict[str, Any]:
-    """The figures of the build that comes first, and those of every build under `by_precision`."""
-    figures = {build: _figures(result) for build, result in results.items()}
-    first = next(iter(results))
-    return {
-        "model": model,
-        "precision": first,
-        "layout": acquired.layout,
-        "identities": acquired.identities,
-        "photos": acquired.photos,
-        "not_acquired": acquired.not_acquired,
-        "unreadable": acquired.unreadable,
-        "fta": acquired.failure_rate,
-        **figures[first],
-        "by_precision": figures,
-    }
-
-
-def _figures(result: Accuracy) -> dict[str, Any]:
-    return {
-        "mated": result.mated,
-        "non_mated": result.non_mated,
-        "fnmr_at_fmr": {_rate(fmr): round(fnmr, 6) for fmr, fnmr in result.fnmr_at_fmr.items()},
-        "threshold_at_fmr": {_rate(fmr): round(score, 6) for fmr, score in result.threshold_at_fmr.items()},
-        "false_matches_at_fmr": {_rate(fmr): count for fmr, count in result.false_matches_at_fmr.items()},
-        "rank1": None if result.rank1 is None else round(result.rank1, 6),
-    }
-
-
-def _rate(fmr: float) -> str:
-    """A false match rate as the key "1e-3"."""
-    mantissa, _, exponent = f"{fmr:e}".partition("e")
-    return f"{float(mantissa):g}e{int(exponent)}"
-
-
-def _print_accuracy(title: str, acquired: Acquired, results: dict[str, Accuracy]) -> None:
-    from rich.table import Table
-
-    from device.measure.rates import ENOUGH_FALSE_MATCHES
-
-    first = next(iter(results.values()))
-    console.out.print(
-        f"{acquired.photos:,} photos of {acquired.identities:,} people; {acquired.not_acquired} not acquired "
-        f"(FTA {acquired.failure_rate:.4f}), of these {acquired.unreadable} unreadable; "
-        f"{first.mated:,} mated and {first.non_mated:,} non-mated comparisons"
-    )
-    table = Table(title=title, title_justify="left")
-    for heading in ("build", "FMR", "FNMR", "threshold", "false matches"):
-        table.add_column(heading, justify="left" if heading == "build" else "right")
-    for build, result in results.items():
-        for fmr, fnmr in result.fnmr_at_fmr.items():
-            count = result.false_matches_at_fmr[fmr]
-            shown = f"{count}" if count >= ENOUGH_FALSE_MATCHES else f"{count} (few)"
-            table.add_row(build, _rate(fmr), f"{fnmr:.4f}", f"{result.threshold_at_fmr[fmr]:.3f}", shown)
-        if result.rank1 is not None:
-            table.add_row(build, "", f"rank-1 {result.rank1:.4f}", "", "")
-        table.add_section()
-    console.out.print(table)

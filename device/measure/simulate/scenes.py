@@ -70,10 +70,13 @@ class StagedCamera:
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames of all visits; sequence numbers and times run on across them."""
-        started_at, sequence, visit_starts_s = self._clock.monotonic(), 0, 0.0
+        started_at: float | None = None  # when the first picture is ready: preparing it is not part of the play
+        sequence, visit_starts_s = 0, 0.0
         for visit in self._visits:
             while self._is_open and (t_s := sequence / self._rate_hz) < visit_starts_s + visit.duration_s - 1e-9:
                 image = visit.visitor.frame_at(t_s - visit_starts_s)
+                if started_at is None:
+                    started_at = self._clock.monotonic()
                 self._clock.sleep(max(0.0, started_at + t_s - self._clock.monotonic()))
                 yield Frame(image, self._clock.monotonic(), sequence)
                 sequence += 1
