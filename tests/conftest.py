@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from device.app import build_photo_extractor
+from device.config import decode_settings
+from device.vision.enrolment import StillExtractor
 from models.store import Installed, ModelStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,6 +42,12 @@ def networks() -> Installed:
     if not found:
         pytest.skip("no networks are installed; run `lintel models install`")
     return found.get("standard") or next(iter(found.values()))
+
+
+@pytest.fixture(scope="session")
+def stills(networks: Installed) -> StillExtractor:
+    """What enrols from a photo, with the installed networks and every setting at its default."""
+    return build_photo_extractor(decode_settings(f"[site]\nmodels_folder = '{networks.store.root}'\n".encode()))
 
 
 @pytest.fixture(scope="session")

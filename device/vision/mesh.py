@@ -10,6 +10,7 @@ import numpy as np
 
 from device.types import Box, Face, Image, Mesh
 from device.vision.boxes import bounding_box
+from models.errors import InferenceError
 from models.session import InferenceSession
 
 INPUT_PX = 192
@@ -56,7 +57,10 @@ class FaceMeshFitter:
         self._tensor = np.zeros((1, INPUT_PX, INPUT_PX, 3), np.float32)
 
     def fit(self, image: Image, eyes_and_box: Face | Mesh) -> Mesh:
-        """The mesh of the face that a detection, or the mesh of the frame before, points at."""
+        """The mesh of the face that a detection, or the mesh of the frame before, points at.
+
+        Raises InferenceError when the network answers something that is not a number.
+        """
         region = Region.of_face(eyes_and_box) if isinstance(eyes_and_box, Face) else Region.of_mesh(eyes_and_box)
         scale = region.side / INPUT_PX
         cos, sin = math.cos(region.angle) * scale, math.sin(region.angle) * scale
@@ -68,6 +72,8 @@ class FaceMeshFitter:
         crop = cv2.warpAffine(image, to_frame, (INPUT_PX, INPUT_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         np.multiply(crop[:, :, ::-1], np.float32(1 / 255), out=self._tensor[0], casting="unsafe")
         points, logit = self._session.infer(self._tensor)
+        if not (np.isfinite(points).all() and np.isfinite(logit).all()):
+            raise InferenceError("the face mesh network answered something that is not a number")
         local = points.reshape(468, 3)
         placed = np.empty((468, 3), np.float32)
         placed[:, :2] = local[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from device.types import Image, Mesh, ModelId, Template
 from device.vision.align import similarity, warp
 from models.card import ModelCard
-from models.errors import ManifestError
+from models.errors import InferenceError, ManifestError
 from models.session import InferenceSession
 
 
@@ -40,12 +40,19 @@ class AlignedExtractor:
         return self._model_id
 
     def extract(self, image: Image, mesh: Mesh) -> Template:
-        """The template of the face under `mesh`."""
+        """The template of the face under `mesh`.
+
+        Raises InferenceError when the network's answer has no direction: zero, or not a number.
+        """
         points = np.stack([mesh.points[indices, :2].mean(axis=0) for indices in self._mesh_points])
         chip = warp(image, similarity(points, self._targets), self._size_px)
         np.multiply(chip.transpose(2, 0, 1)[:: self._step], self._scale, out=self._tensor[0])
         self._tensor -= self._shift
-        return _unit(self._session.infer(self._tensor)[0].ravel(), self._model_id)
+        answer = self._session.infer(self._tensor)[0].ravel()
+        try:
+            return _unit(answer, self._model_id)
+        except ValueError as error:
+            raise InferenceError(f"{self._model_id} answered {error}") from error
 
 
 def fuse(templates: Sequence[Template], weights: Sequence[float]) -> Template:
