@@ -18,7 +18,7 @@ from people_builders import AT, reference
 from small_disk import small_disk
 
 from device.collection.schema import COLLECTION
-from device.collection.storage import Database, open_database, open_database_for_reading
+from device.collection.storage import Database, open_database, open_database_for_reading, sqlite_errors
 from device.collection.store import Collection, open_collection
 from device.errors import (
     CollectionError,
@@ -269,6 +269,116 @@ def test_a_lock_that_another_process_keeps_is_one_sentence(collection: Collectio
         collection.add_person("Ada", references=[reference(1)], at=AT)
     other.close()
     collection.add_person("Ada", references=[reference(1)], at=AT)
+
+
+CODES = {
+    sqlite3.SQLITE_FULL: StorageFullError,
+    sqlite3.SQLITE_READONLY: StorageUnwritableError,
+    sqlite3.SQLITE_CANTOPEN: StorageUnwritableError,
+    sqlite3.SQLITE_NOTADB: CollectionUnreadableError,
+    sqlite3.SQLITE_CORRUPT: CollectionUnreadableError,
+    sqlite3.SQLITE_CORRUPT_INDEX: CollectionUnreadableError,
+    sqlite3.SQLITE_BUSY: CollectionError,
+    sqlite3.SQLITE_BUSY_SNAPSHOT: CollectionError,
+    sqlite3.SQLITE_IOERR: CollectionError,
+    sqlite3.SQLITE_IOERR_FSYNC: CollectionError,
+    sqlite3.SQLITE_NOMEM: CollectionError,
+    None: CollectionUnreadableError,  # Python's own complaint about text that is not UTF-8
+}
+
+
+@pytest.mark.parametrize(("code", "kind"), CODES.items(), ids=str)
+def test_every_fault_of_sqlite_has_its_own_error(tmp_path: Path, code: int | None, kind: type[CollectionError]) -> None:
+    fault = sqlite3.OperationalError("what SQLite says")
+    if code is not None:
+        fault.sqlite_errorcode = code
+    with pytest.raises(CollectionError, match=str(tmp_path)) as caught, sqlite_errors(tmp_path / "file", COLLECTION):
+        raise fault
+    assert type(caught.value) is kind
+    assert caught.value.__cause__ is fault
+
+
+def test_a_broken_constraint_is_a_bug_and_not_a_fault_of_the_file(collection: Collection) -> None:
+    with pytest.raises(sqlite3.IntegrityError), collection.changing():
+        collection._execute("INSERT INTO biometric_reference VALUES (1, 'nobody', 'm', x'00', '{}', 'now')")
+    assert not collection._database.conn.in_transaction
+
+
+def test_a_snapshot_does_not_change_while_others_commit(collection: Collection, file: Path) -> None:
+    with open_collection(file) as other:
+        with collection.snapshot():
+            assert collection.people() == []
+            other.add_person("Ada", references=[reference(1)], at=AT)
+            assert collection.people() == []
+        assert not collection._database.conn.in_transaction
+        assert len(collection.people()) == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM _sqlite_migrations",
+        "UPDATE _sqlite_migrations SET name = 'm000_from_elsewhere'",
+        "UPDATE _sqlite_migrations SET migration_set = 'somebody else'",
+        "DROP TABLE _sqlite_migrations",
+    ],
+)
+def test_a_collection_that_lacks_its_own_history_is_damaged_and_not_newer(file: Path, statement: str) -> None:
+    enrolled(file, 1)
+    with sqlite3.connect(file) as raw:
+        raw.execute(statement)
+    raw.close()
+    before = file.read_bytes()
+    with pytest.raises(CollectionUnreadableError, match="damaged"):
+        open_collection(file)
+    assert file.read_bytes() == before
+
+
+ENROL_ONE = """
+import sys
+from pathlib import Path
+from people_builders import AT, reference
+from device.collection.store import open_collection
+print("ready", flush=True)
+sys.stdin.readline()
+with open_collection(Path(sys.argv[1])) as collection:
+    collection.add_person(sys.argv[2], references=[reference(1)], at=AT)
+"""
+
+
+def test_of_processes_that_start_at_once_none_loses_what_another_created(file: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(Path(__file__).parent)])}
+    names = [f"person {number}" for number in range(5)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ENROL_ONE, str(file), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+        for name in names
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    with open_collection(file) as collection:
+        assert [person.name for person in collection.people()] == names
+
+
+def test_a_reader_refuses_what_a_writer_refuses(file: Path) -> None:
+    file.parent.mkdir()
+    with sqlite3.connect(file) as foreign:
+        foreign.execute("CREATE TABLE bookmark (url TEXT)")
+    foreign.close()
+    with pytest.raises(CollectionUnreadableError, match="not a Lintel collection"):
+        open_database_for_reading(file, COLLECTION)
 
 
 def test_a_reader_cannot_change_the_file(file: Path) -> None:

@@ -267,6 +267,20 @@ def test_a_name_that_cannot_be_read_aloud_is_refused(name: str) -> None:
         clean_name(name)
 
 
+def test_a_name_may_have_a_hundred_characters() -> None:
+    assert clean_name("x" * 100) == "x" * 100
+
+
+@pytest.mark.parametrize("groups", ["no json", '"staff"', '{"staff": 1}', "[1]", "null"])
+def test_groups_that_are_no_list_of_names_are_damage(collection: Collection, file: Path, groups: str) -> None:
+    collection.add_person("Ada", references=[reference(1)], at=AT)
+    with sqlite3.connect(file) as raw:
+        raw.execute("UPDATE person SET groups = ?", (groups,))
+    raw.close()
+    with pytest.raises(CollectionUnreadableError, match="damaged"):
+        collection.facts()
+
+
 def test_a_random_id_can_never_be_a_name() -> None:
     with pytest.raises(ValueError, match="looks like a person's id"):
         clean_name(random_person_id())
