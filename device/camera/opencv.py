@@ -24,7 +24,7 @@ def open_camera(settings: CameraSettings, clock: Clock) -> LiveCamera | VideoFil
 
     Raises CameraError when it cannot be opened and VideoUnreadableError for a file that is no video.
     """
-    cv2.setLogLevel(LOG_NOTHING)  # our error says it in one sentence; OpenCV's own lines would only frighten
+    cv2.utils.logging.setLogLevel(LOG_NOTHING)  # our error says it in one sentence; OpenCV's own lines would only frighten
     source = settings.source
     if source.isdecimal() or source.startswith("/dev/") or _STREAM.match(source):
         return LiveCamera(settings, clock)
