@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import TypeAlias
 
-from firmware_bridge.protocol import Refusal, ReleaseLock
+from firmware_bridge.protocol import PresentCard, Refusal, ReleaseLock
+
+Earned: TypeAlias = ReleaseLock | PresentCard  # what a frame and an audit row must have earned
 
 
 class ReleaseAdmission:
@@ -19,7 +22,7 @@ class ReleaseAdmission:
         self._started_at = started_at
         self._seen: OrderedDict[str, float] = OrderedDict()  # nonce or audit row -> until when it matters
 
-    def objection(self, release: ReleaseLock, *, now: float) -> Refusal | None:
+    def objection(self, release: Earned, *, now: float) -> Refusal | None:
         """Why `release` must be refused, or None; in that case it counts as seen from now on.
 
         Both clocks are CLOCK_MONOTONIC of one machine, so no tolerance for a future frame is needed.
@@ -35,9 +38,9 @@ class ReleaseAdmission:
             return Refusal("stale", "the frame was captured before the door daemon started")
         keys = [f"nonce {release.nonce}"]
         if release.audit_sequence:
-            keys.append(f"row {release.audit_sequence}")
+            keys.append(f"{type(release).__name__} {release.audit_sequence}")  # one audit row earns one of each
         if any(key in self._seen for key in keys):
-            return Refusal("repeated", "this release was asked for before")
+            return Refusal("repeated", "this was asked for before")
         for key in keys:
             # Twice the time in which it could pass as fresh: no rounding may let a nonce go a moment too early.
             self._seen[key] = release.captured_at + 2 * self._freshness_s

@@ -6,7 +6,7 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -16,23 +16,32 @@ from firmware_bridge.protocol import (
     Acknowledge,
     BeginFreePassage,
     BeginLockdown,
+    CloseInstallMode,
     Done,
     DoorEvent,
     DoorStatus,
     DriveInput,
+    EmitLight,
     Events,
     FetchEvents,
     FetchPinLevels,
     Indicate,
+    LightBegun,
+    OpenInstallMode,
     PinLevels,
+    PresentCard,
     QueryStatus,
+    ReaderInput,
+    ReaderInputs,
     Refused,
     ReleaseLock,
     Reply,
     Request,
     SecureLock,
+    SetPanelKey,
     StopFreePassage,
     StopLockdown,
+    TakeReaderInputs,
     Watch,
     decode_reply,
     encode,
@@ -79,6 +88,41 @@ class DoorClient:
             self._command(Indicate(indication=Indication(indication)))
         except (DoorUnreachableError, CommandRefusedError, ProtocolError) as error:
             _log.warning("door.indication_lost", extra={"indication": indication, "error": str(error)})
+
+    def present_card(self, *, facility: int, number: int, audit_sequence: int, captured_at: float) -> None:
+        """Tell the access control panel a card number, by Wiegand and OSDP, because of audit row `audit_sequence`."""
+        self._command(
+            PresentCard(
+                facility=facility,
+                number=number,
+                audit_sequence=audit_sequence,
+                captured_at=captured_at,
+                nonce=secrets.token_hex(16),
+            )
+        )
+
+    def emit_light(self, flashes: Sequence[str], *, step_s: float) -> float:
+        """Flash the light emitters in a code, one of "red", "green+blue", "white", "dark" … each `step_s` seconds.
+
+        Returns when it began, in monotonic seconds. 1 to 64 flashes of 0.02 to 2 s each.
+        """
+        return self._ask(EmitLight(flashes=tuple(flashes), step_s=step_s), LightBegun).began_at
+
+    def take_reader_inputs(self) -> list[ReaderInput]:
+        """Cards and keys that the reader has read in the last half minute; nobody else gets them any more."""
+        return list(self._ask(TakeReaderInputs(), ReaderInputs).inputs)
+
+    def set_panel_key(self, key: bytes) -> None:
+        """Use `key`, 16 bytes, for the panel's secure channel from now on."""
+        self._command(SetPanelKey(key=key.hex()))
+
+    def open_install_mode(self, *, duration_s: float) -> None:
+        """Let the panel set a key for `duration_s` seconds, or until it has."""
+        self._command(OpenInstallMode(duration_s=duration_s))
+
+    def close_install_mode(self) -> None:
+        """Enforce the panel's key again."""
+        self._command(CloseInstallMode())
 
     def secure(self) -> None:
         """End every release by command, and free passage."""

@@ -6,119 +6,41 @@ Keys carry their units. Unknown keys, wrong types and values out of range raise 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
 
 from firmware_bridge.errors import DoorConfigError
+from firmware_bridge.indicator import COLOURS
+from firmware_bridge.pattern import parse_pattern
+from firmware_bridge.sections import (
+    NOT_FITTED,
+    AccessSection,
+    AdcSection,
+    AuxSection,
+    DaemonSection,
+    DoorSection,
+    FireSection,
+    IndicatorSection,
+    LightSection,
+    LockSection,
+    OsdpSection,
+    PartnerSection,
+    PinsSection,
+    PositionSection,
+    RexSection,
+    Section,
+    TamperSection,
+    WiegandSection,
+)
+from firmware_bridge.supervision import Loop
+from firmware_bridge.types import Indication
+from firmware_bridge.wiegand import FORMATS, Format, declare
 
-Seconds = Annotated[float, Meta(gt=0.0, le=3600.0)]
-SecondsOrOff = Annotated[float, Meta(ge=0.0, le=3600.0)]  # 0: off
-Debounce = Annotated[float, Meta(ge=0.0, le=1.0)]
-Pin = Annotated[int, Meta(ge=-1, le=511)]  # line number of the chip (BCM number on a Raspberry Pi)
-
-NOT_FITTED = -1  # the value of a `pin` whose line does not exist
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all sections: immutable, and unknown keys are errors."""
-
-
-class DaemonSection(Section, frozen=True):
-    """[daemon]: where it listens, what it keeps, what it accepts."""
-
-    socket: Annotated[str, Meta(min_length=1, max_length=100)] = (
-        "/run/lintel-door/door.sock"  # sun_path holds 107 bytes
-    )
-    state_folder: Annotated[str, Meta(min_length=1)] = "/var/lib/lintel-door"  # the event spool and the OSDP key
-    freshness_s: Seconds = 1.0  # a release may rest on a frame this old: the policy's 0.5 s and the audit's commit
-    requests_per_s: Annotated[float, Meta(ge=1.0, le=1000.0)] = 50.0  # of one user, averaged; twice that in a burst
-    max_message_bytes: Annotated[int, Meta(ge=512, le=65536)] = 4096
-    spool_max_events: Annotated[int, Meta(ge=100, le=100_000)] = 10_000  # unacknowledged; then the oldest go
-
-
-class AccessSection(Section, frozen=True):
-    """[access]: who may ask. With nobody named at all, the daemon's own user may do everything (bench and demo)."""
-
-    vision_users: tuple[str, ...] = ()  # may release and indicate
-    operator_users: tuple[str, ...] = ()  # may release, lock down, query, test, set keys
-    operator_groups: tuple[str, ...] = ()
-
-
-class PinsSection(Section, frozen=True):
-    """[pins]: the one pin factory. It is named, never guessed; a missing one refuses to start."""
-
-    factory: Literal["lgpio", "mock", "gpiod"] = "lgpio"  # gpiod: Jetson and any other libgpiod machine
-    chip: Annotated[int, Meta(ge=0, le=63)] = 0  # /dev/gpiochipN
-    record: str = ""  # mock only: append every level of every pin to this file
-    grounded: tuple[Pin, ...] = ()  # mock only: inputs that are wired to ground from the start, as closed loops are
-
-
-class DoorSection(Section, frozen=True):
-    """[door]: the door's timers."""
-
-    max_release_s: Seconds = 60.0  # no single command releases for longer
-    extended_release_s: Seconds = 15.0  # at least this long for a person who needs longer
-    relock_on: Literal["timer", "open", "close"] = "close"
-    held_warning_after_s: SecondsOrOff = 20.0  # open this long: the person at the door is warned
-    held_after_s: SecondsOrOff = 30.0  # open this long: the door is held
-    extended_held_extra_s: Seconds = 30.0  # added to both when the release was an extended one
-    forced_grace_s: Annotated[float, Meta(ge=0.0, le=2.0)] = 0.3  # a switch debounces later than a lock relocks
-
-
-class LockSection(Section, frozen=True):
-    """[lock]: the lock's relay. High releases; strike on the NO contact, maglock on the NC contact (docs/wiring.md)."""
-
-    pin: Pin = 17
-
-
-class RexSection(Section, frozen=True):
-    """[rex]: the exit button, a normally open contact to ground."""
-
-    pin: Pin = NOT_FITTED
-    active: Literal["low", "high"] = "low"
-    pull: Literal["up", "down", "none"] = "up"
-    debounce_s: Debounce = 0.005
-    release_s: Seconds = 5.0  # at least this long from the press
-    max_s: Seconds = 30.0  # at most this long from the press, however long it is held
-
-
-class PositionSection(Section, frozen=True):
-    """[position]: the door position switch, closed to ground while the door is closed. Active means open."""
-
-    pin: Pin = NOT_FITTED
-    active: Literal["low", "high"] = "high"
-    pull: Literal["up", "down", "none"] = "up"
-    debounce_s: Debounce = 0.05
-
-
-class TamperSection(Section, frozen=True):
-    """[tamper]: the housing's loop, closed to ground while the housing is shut. A cut wire is tamper."""
-
-    pin: Pin = NOT_FITTED
-    active: Literal["low", "high"] = "high"
-    pull: Literal["up", "down", "none"] = "up"
-    debounce_s: Debounce = 0.05
-
-
-class FireSection(Section, frozen=True):
-    """[fire]: the fire panel's loop, closed to ground while there is no fire. A cut wire is fire."""
-
-    pin: Pin = NOT_FITTED
-    active: Literal["low", "high"] = "high"
-    pull: Literal["up", "down", "none"] = "up"
-    debounce_s: Debounce = 0.05
-
-
-class PartnerSection(Section, frozen=True):
-    """[partner]: the other door of an airlock, closed to ground while that door is closed and locked."""
-
-    pin: Pin = NOT_FITTED
-    active: Literal["low", "high"] = "low"
-    pull: Literal["up", "down", "none"] = "up"
-    debounce_s: Debounce = 0.05
+CONTACT_LINES = ("rex", "position", "tamper", "fire", "partner")
+PIN_KEYS = frozenset({"red", "green", "blue", "white", "left", "right", "buzzer", "out_d0", "out_d1", "in_d0", "in_d1"})
 
 
 class BridgeSettings(Section, frozen=True):
@@ -134,6 +56,12 @@ class BridgeSettings(Section, frozen=True):
     tamper: TamperSection = TamperSection()
     fire: FireSection = FireSection()
     partner: PartnerSection = PartnerSection()
+    adc: AdcSection = AdcSection()
+    aux: AuxSection = AuxSection()
+    indicator: IndicatorSection = IndicatorSection()
+    light: LightSection = LightSection()
+    wiegand: WiegandSection = WiegandSection()
+    osdp: OsdpSection = OsdpSection()
 
 
 def read_settings(file: Path) -> BridgeSettings:
@@ -161,28 +89,77 @@ def decode_settings(text: bytes) -> BridgeSettings:
 
 
 def check(settings: BridgeSettings) -> None:
-    """Refuse what is well formed and still cannot be: two lines on one pin, a warning after the alarm."""
+    """Refuse what is well formed and still cannot be. Raises DoorConfigError naming section and key."""
     if settings.lock.pin == NOT_FITTED:
         raise DoorConfigError("[lock] pin: a door needs a lock")
     taken: dict[int, str] = {}
-    for name, pin in fitted_pins(settings):
+    for line, pin in fitted_pins(settings):
         if pin in taken:
-            raise DoorConfigError(f"[{name}] pin: {pin} is already the pin of [{taken[pin]}]")
-        taken[pin] = name
-    if settings.rex.max_s < settings.rex.release_s:
-        raise DoorConfigError("[rex] max_s: must not be less than release_s")
-    if (settings.pins.record or settings.pins.grounded) and settings.pins.factory != "mock":
-        raise DoorConfigError('[pins] record, grounded: only the factory "mock" has them')
-    warning_s, held_s = settings.door.held_warning_after_s, settings.door.held_after_s
-    if warning_s and held_s and warning_s >= held_s:
-        raise DoorConfigError("[door] held_warning_after_s: must be less than held_after_s")
+            raise DoorConfigError(f"{line}: pin {pin} is already the pin of {taken[pin]}")
+        taken[pin] = line
+    _check_times(settings)
+    _check_lines(settings)
+    with _located_errors("[wiegand] custom_layout, custom_parity"):
+        wiegand_format(settings.wiegand)
+    for name in Indication:
+        with _located_errors(f"[indicator.patterns] {name}"):
+            parse_pattern(getattr(settings.indicator.patterns, name), COLOURS)
 
 
 def fitted_pins(settings: BridgeSettings) -> list[tuple[str, int]]:
-    """Every fitted line as (section, pin)."""
-    sections = ("lock", "rex", "position", "tamper", "fire", "partner")
-    pins = [(name, getattr(settings, name).pin) for name in sections]
-    return [(name, pin) for name, pin in pins if pin != NOT_FITTED]
+    """Every fitted pin as (line, pin); the lines of [indicator], [light] and [wiegand] have their section in front."""
+    pins = [(line, getattr(settings, line).pin) for line in ("lock", "aux", *CONTACT_LINES)]
+    for name in ("indicator", "light", "wiegand"):
+        section = getattr(settings, name)
+        keys = [key for key in section.__struct_fields__ if key in PIN_KEYS]
+        pins += [(f"{name}.{key}", getattr(section, key)) for key in keys]
+    if any(getattr(settings, line).adc_channel != NOT_FITTED for line in CONTACT_LINES):
+        adc = settings.adc
+        pins += [("adc", pin) for pin in (adc.clock_pin, adc.mosi_pin, adc.miso_pin, adc.select_pin)]
+    return [(line, pin) for line, pin in pins if pin != NOT_FITTED]
+
+
+def wiegand_format(section: WiegandSection) -> Format:
+    """The configured card format. Raises ValueError for a custom one that does not fit together."""
+    if section.format == "custom":
+        return declare(section.custom_layout, section.custom_parity)
+    return FORMATS[section.format]
+
+
+def _check_times(settings: BridgeSettings) -> None:
+    if settings.rex.max_s < settings.rex.release_s:
+        raise DoorConfigError("[rex] max_s: must not be less than release_s")
+    warning_s, held_s = settings.door.held_warning_after_s, settings.door.held_after_s
+    if warning_s and held_s and warning_s >= held_s:
+        raise DoorConfigError("[door] held_warning_after_s: must be less than held_after_s")
+    if settings.wiegand.interval_us <= settings.wiegand.pulse_us:
+        raise DoorConfigError("[wiegand] interval_us: must be more than pulse_us")
+
+
+def _check_lines(settings: BridgeSettings) -> None:
+    pins, wiegand = settings.pins, settings.wiegand
+    if (pins.record or pins.grounded) and pins.factory != "mock":
+        raise DoorConfigError('[pins] record, grounded: only the factory "mock" has them')
+    for pair in ("out", "in"):
+        wires = {getattr(wiegand, f"{pair}_d0"), getattr(wiegand, f"{pair}_d1")}
+        if NOT_FITTED in wires and len(wires) > 1:
+            raise DoorConfigError(f"[wiegand] {pair}_d0, {pair}_d1: one wire alone says nothing")
+    for line in CONTACT_LINES:
+        contact = getattr(settings, line)
+        if contact.pin != NOT_FITTED and contact.adc_channel != NOT_FITTED:
+            raise DoorConfigError(f"[{line}] adc_channel: the contact is already on a pin")
+        if contact.adc_channel != NOT_FITTED:
+            with _located_errors("[adc]"):
+                adc = settings.adc
+                Loop(adc.pull_up_ohm, adc.series_ohm, adc.parallel_ohm, adc.tolerance)
+
+
+@contextmanager
+def _located_errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise DoorConfigError(f"{where}: {error}") from error
 
 
 def _located(message: str) -> str:

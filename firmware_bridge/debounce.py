@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from firmware_bridge.types import Reading
+
 
 class Debounce:
-    """Believes a level once it has been the same for `stable_s` seconds. The first level is believed at once."""
+    """Believes a reading once it has been the same for `stable_s` seconds. The first one is believed at once."""
 
-    def __init__(self, *, stable_s: float, level: bool) -> None:
+    def __init__(self, reading: Reading, *, stable_s: float) -> None:
         self._stable_s = stable_s
-        self._seen = level
+        self._seen = reading
         self._seen_at = 0.0
-        self.level = level  # the believed one
+        self.reading = reading  # the believed one
 
     @property
     def deadline(self) -> float | None:
-        """When the level seen last would be believed, in monotonic seconds; None: it already is."""
-        return None if self._seen == self.level else self._seen_at + self._stable_s
+        """When the reading seen last would be believed, in monotonic seconds; None: it already is."""
+        return None if self._seen is self.reading else self._seen_at + self._stable_s
 
-    def observe(self, *, level: bool, now: float) -> bool:
-        """Note what the line shows now; true when the believed level has just changed."""
-        if level != self._seen:
-            self._seen, self._seen_at = level, now
+    def observe(self, reading: Reading, *, now: float) -> bool:
+        """Note what the line shows now; true when the believed reading has just changed."""
+        if reading is not self._seen:
+            self._seen, self._seen_at = reading, now
         deadline = self.deadline
         if deadline is None or now < deadline:
             return False
-        self.level = self._seen
+        self.reading = self._seen
         return True

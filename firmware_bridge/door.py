@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from firmware_bridge.clock import Clock
-from firmware_bridge.config import DoorSection, RexSection
+from firmware_bridge.sections import DoorSection, RexSection
 from firmware_bridge.types import (
     Cause,
     DoorState,
@@ -151,8 +151,8 @@ class Door:
                 if self._is_locked_down:
                     self._is_locked_down = False
                     happened.append(Occurrence(EventKind.LOCKDOWN_ENDED, actor=actor))
-            case Secure(actor=actor):
-                self._end(*COMMANDED, happened=happened, actor=actor)
+            case Secure(actor=actor, causes=causes):
+                self._end(*causes, happened=happened, actor=actor)
             case EndFreePassage(actor=actor):
                 self._end(Cause.FREE_PASSAGE, happened=happened, actor=actor)
             case unreachable:
@@ -256,7 +256,7 @@ class Door:
             happened.append(Occurrence(EventKind.LINE_RESTORED, Cause.REX, detail="rex"))
         if self._is_rex_pressed:
             self._is_rex_pressed = False
-            self._until[Cause.REX] = min(self._until[Cause.REX], self._rex_at_least_until)
+            self._until[Cause.REX] = self._rex_at_least_until  # no later than its maximum, by configuration
             self._expire(happened)
 
     def _open(self, happened: list[Occurrence]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware_bridge.errors import LineError
+from firmware_bridge.types import Reading
 
 
 class FakeLock:
@@ -74,15 +75,15 @@ class FakeOutput:
 class FakeContact:
     """A contact that a test moves. `break_wire()` makes it fail as a real line does."""
 
-    def __init__(self, *, is_active: bool = False) -> None:
-        self._is_active = is_active
+    def __init__(self, reading: Reading = Reading.INACTIVE) -> None:
+        self._reading = reading
         self._is_broken = False
         self._heard: Callable[[], None] | None = None
 
-    def is_active(self) -> bool:
+    def read(self) -> Reading:
         if self._is_broken:
             raise LineError("contact: the line cannot be read")
-        return self._is_active
+        return self._reading
 
     def watch(self, heard: Callable[[], None]) -> None:
         self._heard = heard
@@ -90,13 +91,11 @@ class FakeContact:
     def close(self) -> None:
         self._heard = None
 
-    def activate(self) -> None:
-        """Close or open the contact so that it says what it is there to say."""
-        self._move(is_active=True)
-
-    def deactivate(self) -> None:
-        """The opposite."""
-        self._move(is_active=False)
+    def show(self, reading: Reading) -> None:
+        """Let the line show `reading` from now on."""
+        has_changed, self._reading = reading is not self._reading, reading
+        if has_changed and self._heard is not None:
+            self._heard()
 
     def break_wire(self) -> None:
         """From now on the line cannot be read."""
@@ -105,8 +104,3 @@ class FakeContact:
     def mend_wire(self) -> None:
         """The line can be read again."""
         self._is_broken = False
-
-    def _move(self, *, is_active: bool) -> None:
-        has_changed, self._is_active = is_active != self._is_active, is_active
-        if has_changed and self._heard is not None:
-            self._heard()

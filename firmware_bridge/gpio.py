@@ -6,16 +6,20 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from firmware_bridge.errors import LineError, PinConflictError, PinFactoryError
+from firmware_bridge.supervision import Loop, LoopState
+from firmware_bridge.types import Reading
 
 Factory: TypeAlias = Any  # gpiozero.Factory; gpiozero ships no type hints
 
 REMEMBERED_LEVELS = 4096  # of each mock pin
+MCP3008_FULL_SCALE = 1023  # ten bits
 PULL_UP = {"up": True, "down": False, "none": None}  # gpiozero's words
 
 
@@ -46,11 +50,16 @@ class _NoSuchError(Exception):
     pass
 
 
-def open_lgpio(chip: int) -> Factory:
+def open_lgpio(chip: int, work_folder: Path) -> Factory:
     """The pins of this machine's /dev/gpiochip`chip`.
 
+    Makes `work_folder` the current one: lgpio creates a pipe in the current folder as soon as it is imported.
     Raises PinFactoryError when lgpio, the chip or the right to open it is missing.
     """
+    try:
+        os.chdir(work_folder)
+    except OSError as error:
+        raise PinFactoryError(f"{work_folder}: {error.strerror or error}") from error
     try:
         from gpiozero.pins.lgpio import LGPIOFactory
     except ImportError as error:
@@ -104,7 +113,7 @@ def open_mock(record: Path | None = None) -> Factory:
     return MockFactory(pin_class=RecordedPin)
 
 
-def pin_levels(factory: Factory, pins: dict[str, int]) -> list[tuple[float, str, bool]]:
+def pin_levels(factory: Factory, pins: Mapping[str, int]) -> list[tuple[float, str, bool]]:
     """The recorded history of mock pins as (monotonic seconds, line, level), oldest first."""
     return sorted((at, line, level) for line, pin in pins.items() for at, level in factory.pin(pin).levels)
 
@@ -163,7 +172,7 @@ class GpioOutput:
 
 
 class GpioContact:
-    """A contact on an input pin. `active_high` says which level means what the contact is there to say.
+    """A contact on an input pin. `active_high` says which level means what the contact is there to tell.
 
     Not debounced: the door debounces, with its own clock, so that tests can.
     """
@@ -179,9 +188,10 @@ class GpioContact:
         with gpio_errors(line):
             self._input = DigitalInputDevice(pin, pull_up=pull_up, active_state=active_state, pin_factory=factory)
 
-    def is_active(self) -> bool:
+    def read(self) -> Reading:
         with gpio_errors(self._line):
-            return bool(self._input.value) != self._inverts
+            is_active = bool(self._input.value) != self._inverts
+        return Reading.ACTIVE if is_active else Reading.INACTIVE
 
     def watch(self, heard: Callable[[], None]) -> None:
         with gpio_errors(self._line):
@@ -190,3 +200,51 @@ class GpioContact:
     def close(self) -> None:
         with gpio_errors(self._line):
             self._input.close()
+
+
+class SupervisedContact:
+    """A contact with end-of-line resistors, measured by one channel of an MCP3008. `spi` are gpiozero's SPI pins."""
+
+    def __init__(self, channel: int, loop: Loop, *, active_open: bool, spi: dict[str, Any], line: str) -> None:
+        from gpiozero import MCP3008
+
+        self._line = line
+        self._loop = loop
+        self._meaning = {
+            LoopState.CLOSED: Reading.INACTIVE if active_open else Reading.ACTIVE,
+            LoopState.OPEN: Reading.ACTIVE if active_open else Reading.INACTIVE,
+            LoopState.SHORT: Reading.SHORT,
+            LoopState.CUT: Reading.CUT,
+            LoopState.FAULT: Reading.FAULT,
+        }
+        with gpio_errors(line):
+            self._channel = MCP3008(channel, **spi)
+
+    def read(self) -> Reading:
+        with gpio_errors(self._line):
+            share = self._channel.raw_value / MCP3008_FULL_SCALE
+        return self._meaning[self._loop.classify(share)]
+
+    def watch(self, heard: Callable[[], None]) -> None:
+        """A measured line has no edges; it is read every so often."""
+
+    def close(self) -> None:
+        with gpio_errors(self._line):
+            self._channel.close()
+
+
+class GpioPulses:
+    """The pulses to ground of two inputs that are pulled up: a Wiegand reader's D0 and D1."""
+
+    def __init__(self, pins: tuple[int, int], heard: Callable[[bool], None], *, factory: Factory) -> None:
+        from gpiozero import DigitalInputDevice
+
+        with gpio_errors("wiegand"):
+            self._inputs = [DigitalInputDevice(pin, pull_up=True, pin_factory=factory) for pin in pins]
+            for bit, wire in enumerate(self._inputs):
+                wire.when_activated = partial(heard, bool(bit))
+
+    def close(self) -> None:
+        with gpio_errors("wiegand"):
+            for wire in self._inputs:
+                wire.close()

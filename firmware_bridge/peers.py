@@ -11,24 +11,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from firmware_bridge.config import AccessSection
 from firmware_bridge.errors import DoorConfigError
 from firmware_bridge.protocol import (
     Acknowledge,
     BeginFreePassage,
     BeginLockdown,
+    CloseInstallMode,
     DriveInput,
+    EmitLight,
     FetchEvents,
     FetchPinLevels,
     Indicate,
+    OpenInstallMode,
+    PresentCard,
     QueryStatus,
     ReleaseLock,
     Request,
     SecureLock,
+    SetPanelKey,
     StopFreePassage,
     StopLockdown,
+    TakeReaderInputs,
     Watch,
 )
+from firmware_bridge.sections import AccessSection
 
 SO_PEERGROUPS = 59  # linux/asm-generic/socket.h; Python's socket module does not name it
 GROUPS_BYTES = 1024  # the most that Python asks for: 256 groups
@@ -45,6 +51,12 @@ EVERYBODY_NAMED = frozenset(Role)
 PERMISSIONS: dict[type[Request], frozenset[Role]] = {
     ReleaseLock: EVERYBODY_NAMED,
     Indicate: EVERYBODY_NAMED,
+    EmitLight: EVERYBODY_NAMED,
+    PresentCard: EVERYBODY_NAMED,
+    TakeReaderInputs: frozenset({Role.VISION}),
+    SetPanelKey: frozenset({Role.OPERATOR}),
+    OpenInstallMode: frozenset({Role.OPERATOR}),
+    CloseInstallMode: frozenset({Role.OPERATOR}),
     QueryStatus: EVERYBODY_NAMED,
     FetchEvents: EVERYBODY_NAMED,
     Watch: EVERYBODY_NAMED,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from firmware_bridge.types import Reading
+
 
 class Lock(Protocol):
     """The lock's relay. Low and floating both mean secured; there is no polarity, because one of them is unsafe."""
@@ -41,14 +43,25 @@ class Output(Protocol):
 class Contact(Protocol):
     """A contact that is read: exit button, door position switch, tamper, fire panel."""
 
-    def is_active(self) -> bool:
-        """Whether the contact says what it is there to say, now. Raises LineError when it cannot be read."""
+    def read(self) -> Reading:
+        """What the line shows now. Raises LineError when it cannot be read at all."""
         ...
 
     def watch(self, heard: Callable[[], None]) -> None:
-        """Call `heard` at every edge, from whatever thread noticed it. `heard` must only wake somebody."""
+        """Call `heard` at every edge, from whatever thread noticed it. `heard` must only wake somebody.
+
+        A line that has no edges, because it is measured, never calls it: it is read every so often instead.
+        """
         ...
 
     def close(self) -> None:
         """Let the line go; harmless when repeated."""
+        ...
+
+
+class Closable(Protocol):
+    """Something that is held until it is let go."""
+
+    def close(self) -> None:
+        """Let it go; harmless when repeated."""
         ...

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from firmware_bridge.errors import ProtocolError
-from firmware_bridge.types import Cause, DoorState, EventKind, Indication, Mode
+from firmware_bridge.types import Cause, DoorState, EventKind, Indication, Mode, Reading
 
 VERSION = 1
 
@@ -74,6 +74,49 @@ class Indicate(Message, frozen=True, tag="indicate"):
     indication: Indication
 
 
+class EmitLight(Message, frozen=True, tag="emit_light"):
+    """Flash the light emitters in a code: one colour each `step_s`, such as "red", "red+green", "white" or "dark"."""
+
+    flashes: Annotated[tuple[Annotated[str, Meta(max_length=32)], ...], Meta(min_length=1, max_length=64)]
+    step_s: Annotated[float, Meta(ge=0.02, le=2.0)]
+
+
+class PresentCard(Message, frozen=True, tag="present_card"):
+    """Tell the access control panel a card, by Wiegand and OSDP, because of audit row `audit_sequence`.
+
+    For doors where the panel decides. Fresh as a release must be.
+    """
+
+    facility: Annotated[int, Meta(ge=0, lt=2**32)]
+    number: Annotated[int, Meta(ge=0, lt=2**53)]
+    audit_sequence: Sequence
+    captured_at: MonotonicSeconds
+    nonce: Nonce
+
+
+class TakeReaderInputs(Message, frozen=True, tag="take_reader_inputs"):
+    """What the keypad or card reader has read in the last half minute; whoever takes it has it alone."""
+
+
+class SetPanelKey(Message, frozen=True, tag="set_panel_key"):
+    """Use this key for the panel's secure channel from now on: 32 hexadecimal digits."""
+
+    key: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+
+    def __repr__(self) -> str:
+        return "SetPanelKey(…)"
+
+
+class OpenInstallMode(Message, frozen=True, tag="open_install_mode"):
+    """Let the panel set a key for `duration_s`, or until it has."""
+
+    duration_s: Annotated[float, Meta(gt=0.0, le=3600.0)]
+
+
+class CloseInstallMode(Message, frozen=True, tag="close_install_mode"):
+    """Enforce the key again."""
+
+
 class QueryStatus(Message, frozen=True, tag="status"):
     """How the door is, now."""
 
@@ -116,6 +159,12 @@ Request: TypeAlias = (
     | BeginFreePassage
     | StopFreePassage
     | Indicate
+    | EmitLight
+    | PresentCard
+    | TakeReaderInputs
+    | SetPanelKey
+    | OpenInstallMode
+    | CloseInstallMode
     | QueryStatus
     | FetchEvents
     | Acknowledge
@@ -164,11 +213,13 @@ class DoorStatus(Message, frozen=True, tag="door_status"):
     is_released: bool  # what the lock's line is driven to
     causes: tuple[Cause, ...]
     indication: Indication
-    inputs: dict[str, str]  # fitted line -> "active", "inactive" or what a supervised line's fault is
+    inputs: dict[str, Reading]  # fitted line -> what it shows
     faults: tuple[str, ...]  # one sentence each; empty: none
     is_tampered: bool
     is_sealed: bool  # closed and locked
     partner_is_sealed: bool | None  # the other door of an airlock; None: not fitted
+    panel: str  # the OSDP link: "not_fitted", "no_key", "no_port", "offline", "secure" or "install_mode"
+    panel_key: str  # fingerprint of its key; empty: none
     last_sequence: int  # of the newest event
     unacknowledged: int
     uptime_s: float
@@ -181,13 +232,37 @@ class Events(Message, frozen=True, tag="events"):
     last_sequence: int  # of the newest kept event: more wait while the last of `events` is below it
 
 
+class LightBegun(Message, frozen=True, tag="light_begun"):
+    """The light code runs."""
+
+    began_at: float  # monotonic seconds
+
+
+class ReaderInput(msgspec.Struct, frozen=True, kw_only=True):
+    """One card or one key from the reader. Secret: it is never logged, spooled or shown in a repr."""
+
+    at: float  # monotonic seconds, when it had been read
+    key: str = ""  # one of 0123456789*#; empty: a card
+    facility: int = 0
+    number: int = 0
+
+    def __repr__(self) -> str:
+        return f"ReaderInput(at={self.at}, …)"
+
+
+class ReaderInputs(Message, frozen=True, tag="reader_inputs"):
+    """What the reader has read, oldest first."""
+
+    inputs: tuple[ReaderInput, ...]
+
+
 class PinLevels(Message, frozen=True, tag="pin_levels"):
     """Mock pins' history as (monotonic seconds, line, level), oldest first."""
 
     levels: tuple[tuple[float, str, bool], ...]
 
 
-Reply: TypeAlias = Done | Refused | DoorStatus | Events | PinLevels | DoorEvent
+Reply: TypeAlias = Done | Refused | DoorStatus | Events | LightBegun | ReaderInputs | PinLevels | DoorEvent
 
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _replies: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)

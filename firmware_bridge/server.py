@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import selectors
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from firmware_bridge.clock import Clock
 from firmware_bridge.commands import Commands
 from firmware_bridge.connection import Connection
 from firmware_bridge.errors import ProtocolError
-from firmware_bridge.keeper import Keeper
 from firmware_bridge.peers import Peer, identify
 from firmware_bridge.protocol import Done, Refusal, Watch, decode_request, encode
 from firmware_bridge.waker import Waker
@@ -20,15 +20,31 @@ MAX_CONNECTIONS = 32
 EVENTS_AT_ONCE = 100  # sent to one watcher between two looks at the inputs
 
 
+class Timed(Protocol):
+    """Something that is due now and then."""
+
+    @property
+    def next_deadline(self) -> float:
+        """When `tick` is due at the latest, in monotonic seconds."""
+        ...
+
+    def tick(self) -> None:
+        """Do what is due."""
+        ...
+
+
 class Server:
-    """Serves clients and the door until `stop`. One thread; `wake` and `stop` may be called from any."""
+    """Serves clients and what is `timed`, the most urgent first, until `stop`.
+
+    One thread; `wake` and `stop` may be called from any.
+    """
 
     def __init__(
-        self, listener: socket.socket, commands: Commands, keeper: Keeper, clock: Clock, *, max_bytes: int
+        self, listener: socket.socket, commands: Commands, timed: Sequence[Timed], clock: Clock, *, max_bytes: int
     ) -> None:
         self._listener = listener
         self._commands = commands
-        self._keeper = keeper
+        self._timed = timed
         self._clock = clock
         self._max_bytes = max_bytes
         self._waker = Waker()
@@ -37,7 +53,7 @@ class Server:
         self._watching: dict[Connection, int] = {}  # -> the newest event it was sent
         self._is_stopping = False
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self._waker, selectors.EVENT_READ, self._sense)
+        self._selector.register(self._waker, selectors.EVENT_READ, self._tick)
 
     def wake(self) -> None:
         """An input has changed: look at all of them."""
@@ -55,11 +71,11 @@ class Server:
     def serve(self) -> None:
         """Run until stopped."""
         while not self._is_stopping:
-            wait_s = 0.0 if self._has_news() else max(0.0, self._keeper.next_deadline - self._clock.monotonic())
-            for key, _ in self._selector.select(wait_s):
+            due_in_s = min(timed.next_deadline for timed in self._timed) - self._clock.monotonic()
+            for key, _ in self._selector.select(0.0 if self._has_news() else max(0.0, due_in_s)):
                 key.data()
-                self._sense()  # between any two clients, so that no crowd of them delays the exit button
-            self._sense()
+                self._tick()  # between any two clients, so that no crowd of them delays the exit button
+            self._tick()
             self._feed()
 
     def close(self) -> None:
@@ -70,9 +86,11 @@ class Server:
         self._listener.close()
         self._waker.close()
 
-    def _sense(self) -> None:
-        if self._waker.drain() or self._clock.monotonic() >= self._keeper.next_deadline:
-            self._keeper.sense()
+    def _tick(self) -> None:
+        is_woken = self._waker.drain()
+        for timed in self._timed:
+            if is_woken or self._clock.monotonic() >= timed.next_deadline:
+                timed.tick()
 
     def _accept(self) -> None:
         try:

@@ -78,9 +78,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Secure:
-    """End every release by command and free passage; the exit button and the fire panel stay."""
+    """End what was commanded; the exit button and the fire panel stay."""
 
     actor: str
+    causes: tuple[Cause, ...] = (Cause.COMMAND, Cause.PANEL, Cause.FREE_PASSAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,27 @@ class Indication(StrEnum):
     DENIED = "denied"
     TRY_AGAIN_LATER = "try_again_later"
     FAULT = "fault"
-    HELD_WARNING = "held_warning"  # the door's own, never sent by the vision service
-    ALARM = "alarm"  # the door's own
-    DARK = "dark"  # nothing lit
+    RELEASED = "released"  # from here on the door's own, shown whatever the vision service says
+    LOCKDOWN = "lockdown"
+    HELD_WARNING = "held_warning"
+    ALARM = "alarm"
+
+
+OWN_INDICATIONS = frozenset(
+    {Indication.RELEASED, Indication.LOCKDOWN, Indication.HELD_WARNING, Indication.ALARM}
+)  # shown by the door itself, refused from clients
+
+
+class Reading(StrEnum):
+    """What a contact's line shows. A plain contact knows the first two, a supervised one all."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    SHORT = "short"  # the two wires touch
+    CUT = "cut"  # no current at all
+    FAULT = "fault"  # neither, or the line cannot be read
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the line tells the contact's state."""
+        return self in (Reading.ACTIVE, Reading.INACTIVE)
