@@ -18,6 +18,8 @@ SETTLED = 0.08  # a mesh this near to where it was looked for, in box sides, sho
 FAST = 0.2  # a face that moved this far from one frame to the next, in box sides, is looked for anew
 REFITS_AT_MOST = 3
 MISSES_ALLOWED = 1  # a mesh can hold on to something that is no face; detection must confirm it this soon
+LONGEST_GAP_S = 1.5  # after a longer pause a face may be someone else's; a camera may deliver one frame a second
+CROWDS_OUT = 1.5  # a newcomer must have this many times the area of a followed face to take its place
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +42,8 @@ class FaceTracker:
     """Follows faces by their meshes; the detector rests while all of them are found again.
 
     Detection runs when nobody is followed, when a face was lost and every `redetect_every_s` to find newcomers. A face
-    that jumps, that the mesh no longer believes in, or that detection does not confirm, ends its track: the same person
-    may come back, but under a new track that has to earn everything again.
+    that jumps, that the mesh no longer believes in, or that detection does not confirm, ends its track, and a pause of
+    the camera ends them all: the same person may come back, but under a new track that has to earn everything again.
     """
 
     def __init__(
@@ -54,15 +56,19 @@ class FaceTracker:
         self._ids = count(1)
         self._followed: list[_Followed] = []
         self._detected_at: float | None = None
+        self._seen_at = 0.0  # capture time of the newest frame, monotonic seconds
 
     def follow(self, frame: Frame) -> list[Track]:
         """The faces in `frame`, the largest first."""
+        if frame.captured_at - self._seen_at > LONGEST_GAP_S:
+            self._followed = []
+        self._seen_at = frame.captured_at
         before = len(self._followed)
         found_again = [found for old in self._followed if (found := self._again(old, frame)) is not None]
         self._followed = _without_doubles(found_again)
         if len(self._followed) < max(1, before) or self._is_detection_due(frame):
             self._detect(frame)
-        self._followed.sort(key=lambda followed: -followed.track.box.area)
+        self._followed.sort(key=_area, reverse=True)
         return [followed.track for followed in self._followed]
 
     def drop(self, track: TrackId) -> None:
@@ -120,15 +126,26 @@ class FaceTracker:
             followed.misses = 0 if is_seen else followed.misses + 1
         self._followed = [followed for followed in self._followed if followed.misses <= MISSES_ALLOWED]
         for face in sorted(faces, key=lambda found: -found.box.area):
-            if len(self._followed) >= self._settings.max_faces:
-                return
             if any(overlap(face.box, followed.track.box) >= SAME_FACE for followed in self._followed):
                 continue
+            if not self._has_room_for(face):
+                return
             with self._stopwatch.measure("mesh"):
                 mesh = self._fitter.fit(frame.image, face)
             if mesh.presence >= self._settings.min_presence:
                 track = Track(TrackId(next(self._ids)), face_box(mesh), mesh, frame.captured_at)
-                self._followed.append(_Followed(track))
+                self._followed.sort(key=_area, reverse=True)
+                self._followed[self._settings.max_faces - 1 :] = [_Followed(track)]
+
+    def _has_room_for(self, face: Face) -> bool:
+        """Faces of passers-by or on a poster must not keep a person who stands before them from being seen."""
+        if len(self._followed) < self._settings.max_faces:
+            return True
+        return face.box.area >= CROWDS_OUT * min(map(_area, self._followed))
+
+
+def _area(followed: _Followed) -> float:
+    return followed.track.box.area
 
 
 def _shift(before: Box, after: Box) -> float:
