@@ -12,6 +12,7 @@ from pathlib import Path
 
 from device.config import Settings, read_settings
 from device.errors import DeviceError
+from device.threads import limit_blas_threads
 from firmware_bridge.errors import BridgeError
 from models.errors import ModelError
 
@@ -23,7 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
-        run(read_settings(options.config))
+        settings = read_settings(options.config)
+        limit_blas_threads(settings.runtime.threads)
+        run(settings)
     except (DeviceError, ModelError, BridgeError) as error:
         sys.stderr.write(f"lintel: {error}\n")
         return error.exit_code

@@ -16,6 +16,7 @@ from device.policy.rules import RuleSettings, door_rules
 from device.policy.threshold import OperatingPoint, ThresholdPolicy
 from device.ports import Audit, Door
 from device.stopwatch import Stopwatch
+from device.threads import limit_opencv_threads
 from device.types import Decision, Evidence, ModelId
 from models.card import ModelCard
 from models.errors import ModelMissingError
@@ -85,6 +86,7 @@ def build_vision(settings: Settings, installed: Installed, stopwatch: Stopwatch)
     from device.vision.quality import QualityGate
     from device.vision.track import FaceTracker
 
+    limit_opencv_threads(settings.runtime.threads)
     options = runtime_options(settings)
     detector = build_detector(settings, installed, Role.DETECTOR)
     tracker = FaceTracker(detector, build_fitter(settings, installed), settings.detection, stopwatch)

@@ -11,6 +11,7 @@ import click
 
 from device.config import Settings, read_settings
 from device.errors import DeviceError
+from device.threads import limit_blas_threads
 from enroll.console import complain
 from firmware_bridge.errors import BridgeError
 from models.errors import ModelError
@@ -64,6 +65,7 @@ class LazyGroup(click.Group):
 def lintel(ctx: click.Context, config: Path | None, state: Path | None) -> None:
     """Lintel: a door that knows who may come in."""
     ctx.obj = settings_for(config, state)
+    limit_blas_threads(ctx.obj.runtime.threads)  # now: a command's module imports NumPy
 
 
 def settings_for(config: Path | None, state: Path | None) -> Settings:
