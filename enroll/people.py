@@ -149,7 +149,9 @@ def _print_table(everyone: list[Person]) -> None:
     if not everyone:
         out.print("Nobody is enrolled.")
         return
-    table = Table("name", "id", "references", "models", "enrolled (UTC)", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "id", "references", "models", "enrolled (UTC)"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "id")
     for person in everyone:
         references, models = sum(person.references.values()), ", ".join(sorted(person.references))
         cells = (person.name, person.id, str(references), models, f"{person.created_at:%Y-%m-%d %H:%M}")

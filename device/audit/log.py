@@ -91,6 +91,7 @@ class AuditLog:
             return _head(self._database)
 
     def close(self) -> None:
+        """Let the file go; harmless when repeated. What was appended is on the disk already."""
         self._database.close()
 
     def __enter__(self) -> AuditLog:

@@ -34,6 +34,7 @@ class Gallery:
 
     @property
     def model_id(self) -> ModelId:
+        """The model whose references are searched, and whose probes are accepted."""
         return self._thresholds.model_id
 
     @property

@@ -50,6 +50,7 @@ class Person:
 
     @property
     def id(self) -> PersonId:
+        """The opaque id under which the audit knows this person."""
         return self.facts.person
 
 

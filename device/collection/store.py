@@ -64,6 +64,7 @@ class Collection:
         self.path = path
 
     def close(self) -> None:
+        """Let the file go; harmless when repeated. The last connection folds the write-ahead log into the file."""
         self._database.close()
 
     def __enter__(self) -> Collection:

@@ -41,6 +41,7 @@ class Window:
 
     @property
     def spans_midnight(self) -> bool:
+        """Whether it closes on the day after the one on which it opens."""
         return self.closes <= self.opens
 
 

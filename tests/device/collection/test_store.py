@@ -289,3 +289,12 @@ def test_a_random_id_can_never_be_a_name() -> None:
 def test_a_name_stays_out_of_the_representation_of_a_person(collection: Collection) -> None:
     person = collection.add_person("Ada Lovelace", references=[reference(1)], at=AT)
     assert "Lovelace" not in repr(collection.find(person))
+
+
+def test_closing_twice_is_harmless_and_leaves_one_file(file: Path) -> None:
+    collection = open_collection(file)
+    collection.add_person("Ada", references=[reference(1)], at=AT)
+    assert len(list(file.parent.iterdir())) == 3
+    collection.close()
+    collection.close()
+    assert [part.name for part in file.parent.iterdir()] == ["collection.db"]
