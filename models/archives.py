@@ -44,7 +44,11 @@ def download_archive(archive: Archive, *, folder: Path, progress: Progress) -> P
         text=True,
         errors="replace",
     ) as pip:
-        last_line = _follow(pip.stdout, name=archive.file, progress=progress)
+        try:
+            last_line = _follow(pip.stdout, name=archive.file, progress=progress)
+        except BaseException:  # interrupted: pip must not go on writing into a folder that is about to vanish
+            pip.kill()
+            raise
     fetched = folder / archive.file
     if pip.returncode != 0 or not fetched.is_file():
         raise DownloadError(f"pip could not download {archive.package} {archive.version}: {last_line}")
@@ -82,12 +86,13 @@ def _pip_command(archive: Archive, *, requirement: Path, folder: Path) -> list[s
         options += ["--only-binary", ":all:"]
     if archive.platform:
         options += ["--platform", archive.platform, "--python-version", archive.python, "--implementation", "cp"]
-    progress_bar = "raw" if _pip_version() >= RAW_PROGRESS_SINCE else "off"
+    progress_bar = "raw" if pip_version() >= RAW_PROGRESS_SINCE else "off"
     options += ["--progress-bar", progress_bar, "--dest", str(folder), "--requirement", str(requirement)]
     return [sys.executable, "-m", "pip", "download", *options]
 
 
-def _pip_version() -> tuple[int, ...]:
+def pip_version() -> tuple[int, ...]:
+    """Major and minor version of the pip that runs. Raises DownloadError where there is none."""
     try:
         version = importlib.metadata.version("pip")
     except importlib.metadata.PackageNotFoundError as error:

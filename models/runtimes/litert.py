@@ -38,6 +38,10 @@ class LitertSession:
                     model_content=model, num_threads=options.threads, experimental_delegates=delegates
                 )
                 self._interpreter.allocate_tensors()
+        except SystemError as error:  # tflite_runtime was built for numpy 1 and says so only now
+            raise RuntimeMissingError(
+                f"this LiteRT does not work with numpy {np.__version__}; install ai-edge-litert instead"
+            ) from error
         except FAULTS as error:
             raise InferenceError(f"LiteRT refused {network.model_id}: {error}") from error
         self._network = network

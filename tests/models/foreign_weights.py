@@ -36,9 +36,10 @@ def layer(name: bytes, *body: bytes) -> bytes:
 ONE = packed_all(16, -4)  # 16 · 2⁻⁴
 
 
-def con(kernel: np.ndarray, bias: np.ndarray, *, stride: int = 1, padding: int = 0) -> bytes:
+def con(kernel: np.ndarray, bias: np.ndarray, *, stride: int = 1, padding: int = 0, across: int | None = None) -> bytes:
+    """`across` is the horizontal stride where it differs from the vertical one."""
     outputs, _, height, width = kernel.shape
-    settings = packed_all(outputs, height, width, stride, stride, padding, padding)
+    settings = packed_all(outputs, height, width, stride, stride if across is None else across, padding, padding)
     aliases = packed_all(1, *kernel.shape) + packed_all(1, 1, outputs, 1, 1)
     return layer(b"con_4", dlib_tensor(kernel, bias), settings, aliases, 4 * ONE)
 

@@ -146,6 +146,13 @@ HOSTILE = {
     + pool(b"max_pool_2", 3, 2)
     + END,
     "an affine layer of another width": HEAD + PICTURE + con(KERNEL, BIAS) + affine(np.ones(3), np.zeros(3)) + RELU,
+    "a stride that differs across": HEAD
+    + PICTURE
+    + con(KERNEL, BIAS, stride=1, across=2)
+    + affine(np.ones(2), np.zeros(2))
+    + RELU
+    + pool(b"max_pool_2", 3, 2)
+    + END,
     "a stride of zero": HEAD + PICTURE + con(KERNEL, BIAS, stride=0),
     "a convolution over other channels": HEAD
     + PICTURE

@@ -273,6 +273,12 @@ def test_a_hostile_file_is_refused_in_one_sentence(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["os system", "builtins getattr", "torch nn", "torch._utils _rebuild_parameter"])
+def test_a_pickle_may_name_nothing_but_the_parts_of_a_tensor(name: str) -> None:
+    with pytest.raises(WeightsError, match=f"it names '{name}'"):
+        read_state(torch_head() + pickles(named(*name.split())))
+
+
 def without(name: str) -> dict[str, np.ndarray]:
     return {key: array for key, array in STATE.items() if key != name}
 

@@ -5,14 +5,15 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from file_server import CONTENT, server
+from file_server import CONTENT, package_index, server
 from model_builders import NOWHERE, member, model_file
 
-from models.archives import download_archive, extract
+from models.archives import RAW_PROGRESS_SINCE, download_archive, extract, pip_version
 from models.digest import sha256_of
 from models.errors import DigestError, DownloadError
 from models.manifest import Archive, Manifest, ModelFile
@@ -222,3 +223,41 @@ def test_an_archive_that_the_index_has_not_is_told_in_the_words_of_pip(tmp_path:
     assert not list(index.iterdir())
     with pytest.raises(DownloadError, match=r"pip could not download pkg 1\.0: No matching distribution"):
         download_archive(archive, folder=tmp_path / "index", progress=ignore_progress)
+
+
+@pytest.fixture
+def online(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
+    """An archive that pip can download from a package index on this machine."""
+    if pip_version() < RAW_PROGRESS_SINCE:
+        pytest.skip("this pip cannot tell programs how far it is")
+    file = wheel(tmp_path)
+    with package_index(file) as url:
+        for key in ("PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
+            monkeypatch.delenv(key, raising=False)
+        monkeypatch.setenv("PIP_INDEX_URL", url)
+        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        yield archive_of(file)
+
+
+def test_pip_tells_how_far_a_download_is(tmp_path: Path, online: Archive) -> None:
+    watcher = Watcher()
+    (tmp_path / "work").mkdir()
+    fetched = download_archive(online, folder=tmp_path / "work", progress=watcher)
+    assert sha256_of(fetched.read_bytes()) == online.sha256
+    assert watcher.seen[-1] == (online.file, online.size, online.size)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C."""
+
+
+def interrupt(_name: str, *, done: int, total: int) -> None:
+    if done > total // 4:
+        raise Interrupted
+
+
+def test_an_interruption_ends_pip_too(tmp_path: Path, online: Archive) -> None:
+    (tmp_path / "work").mkdir()
+    with pytest.raises(Interrupted):
+        download_archive(online, folder=tmp_path / "work", progress=interrupt)
+    assert not (tmp_path / "work" / online.file).exists()
