@@ -50,6 +50,7 @@ class Recorder:
         self._outputs = tuple(np.ones(output.shape, np.float32) for output in network.outputs)
 
     def infer(self, tensor: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+        """Keep a copy of `tensor` and return ones of the manifest's shapes."""
         self.seen.append(tensor.copy())
         return self._outputs
 

@@ -34,7 +34,7 @@ def download_archive(archive: Archive, *, folder: Path, progress: Progress) -> P
         requirement.write_text(line, encoding="utf-8")
     except OSError as error:
         raise DownloadError(f"{requirement}: {error.strerror or error}") from error
-    # pip's own temporary files go where ours are: /tmp may be a small piece of memory on a device.
+    # pip's own temporary files go where ours are: the usual place may be a small piece of memory on a device.
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(
         _pip_command(archive, requirement=requirement, folder=folder),

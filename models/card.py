@@ -19,6 +19,7 @@ class ModelCard:
 
     @property
     def role(self) -> Role:
+        """What it does in the appliance."""
         return self.network.role
 
     @property
@@ -28,10 +29,12 @@ class ModelCard:
 
     @property
     def input(self) -> InputSpec:
+        """Shape, colour order and normalisation of its one input."""
         return self.network.input
 
     @property
     def outputs(self) -> tuple[OutputSpec, ...]:
+        """What `infer` returns, in this order."""
         return self.network.outputs
 
     @property

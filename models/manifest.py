@@ -99,10 +99,12 @@ class InputSpec(Entry, frozen=True, kw_only=True):
 
     @property
     def width_px(self) -> int:
+        """Columns of the input picture."""
         return self.shape[2] if self.layout == "NHWC" else self.shape[3]
 
     @property
     def height_px(self) -> int:
+        """Rows of the input picture."""
         return self.shape[1] if self.layout == "NHWC" else self.shape[2]
 
 

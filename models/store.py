@@ -199,6 +199,7 @@ class Installed:
 
     @property
     def profile(self) -> str:
+        """The name of the profile in force."""
         return self.inventory.profile
 
     @property
