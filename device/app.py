@@ -64,7 +64,7 @@ def open_appliance(settings: Settings, *, clock: Clock, door: Door, audit: Audit
         gallery = Gallery(collection, thresholds=build_thresholds(settings, installed))
         surroundings = Surroundings(
             gallery=gallery,
-            decide=build_decide(settings),
+            decide=build_decide(settings, installed),
             audit=audit,
             door=door,
             clock=clock,
@@ -157,12 +157,12 @@ def build_thresholds(settings: Settings, installed: Installed) -> ThresholdPolic
     return ThresholdPolicy(ModelId(card.model_id), points, goals.target_fpir, goals.max_fmr)
 
 
-def build_decide(settings: Settings) -> Callable[[Evidence], Decision]:
-    """The door's rules, as one question."""
+def build_decide(settings: Settings, installed: Installed) -> Callable[[Evidence], Decision]:
+    """The door's rules, as one question. `min_margin` is in MobileFaceNet's scores; other networks spread less."""
     rules = door_rules(
         RuleSettings(
             freshness_s=settings.policy.freshness_s,
-            min_margin=settings.recognition.min_margin,
+            min_margin=settings.recognition.min_margin * template_card(installed).margin_scale,
             min_frames=settings.recognition.min_frames,
             clock_must_be_after=earliest_time(settings.policy),
         )

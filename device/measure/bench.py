@@ -98,7 +98,7 @@ def build_stages(settings: Settings, installed: Installed, *, gallery_size: int)
             textures=[(card.role.value, MiniFasNet(installed.open(card.role, options), card)) for card in cards],
             liveness=settings.liveness,
             gallery=Gallery(collection, thresholds=build_thresholds(easy, installed)),
-            decide=build_decide(settings),
+            decide=build_decide(settings, installed),
             audit=audit,
         )
 
