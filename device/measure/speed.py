@@ -63,6 +63,7 @@ class Quantiles:
 
     @classmethod
     def of_seconds(cls, times: Sequence[float]) -> Quantiles:
+        """The quantiles of `times` in seconds, at least one of them."""
         p50, p95 = np.percentile(np.array(times) * 1000, (50, 95))
         return cls(round(float(p50), 4), round(float(p95), 4))
 

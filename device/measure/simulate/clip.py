@@ -34,7 +34,7 @@ class Clip:
         return max(0.0, self._frames / self._rate_hz - self._start_s)
 
     def frame_at(self, t_s: float) -> Image:
-        """The picture `t_s` seconds into the stretch; after the end, the last one that could be decoded."""
+        """The picture `t_s` seconds into the stretch; after the end, whatever was shown last."""
         wanted = round((self._start_s + t_s) * self._rate_hz)
         if wanted != self._next - 1 and (wanted < self._frames or self._frames <= 0):
             self._shown = self._read(wanted)

@@ -27,6 +27,7 @@ class Lens:
 
     @property
     def focal_px(self) -> float:
+        """The focal length in pixels: half the width over the tangent of half the angle of view."""
         return self.width_px / 2 / math.tan(math.radians(self.view_deg) / 2)
 
     def project(self, vertices: Vertices) -> NDArray[np.float32]:

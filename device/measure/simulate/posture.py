@@ -30,10 +30,11 @@ Motion: TypeAlias = Callable[[float], Posture]  # seconds since the visitor appe
 class Sway:
     """A slow, never quite repeating movement, the sum of three sines with seeded phases."""
 
-    phases: tuple[float, float, float]
+    phases: tuple[float, float, float]  # radians
 
     @classmethod
     def drawn(cls, source: random.Random) -> Sway:
+        """A movement with phases from `source`."""
         return cls((source.uniform(0, 6.283), source.uniform(0, 6.283), source.uniform(0, 6.283)))
 
     def at(self, t_s: float) -> float:
