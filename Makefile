@@ -28,7 +28,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/mypy
 
 bench: $(VENV)/.bench $(NETWORKS)
-	@$(BIN)/lintel --state $(STATE) measure bench --out build/bench
+	@$(BIN)/lintel --state $(STATE) measure bench $(if $(VIDEO),--video "$(VIDEO)") --out build/bench
 
 clean:
 	rm -rf build $(VENV)
