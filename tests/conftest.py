@@ -24,6 +24,12 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The data that lies beside the repository."""
+    return _shared(".")
+
+
+@pytest.fixture(scope="session")
 def head_turns() -> Path:
     """A real man who turns his head: 20 s, 30 frames a second."""
     return _shared("video/head-turns-1080p.mp4")
