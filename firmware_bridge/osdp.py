@@ -18,6 +18,7 @@ from typing import Any
 
 from firmware_bridge.clock import Clock
 from firmware_bridge.errors import LineError, PinFactoryError
+from firmware_bridge.osdp_guard import OsdpGuard
 from firmware_bridge.panel import (
     KEY_BYTES,
     PanelCommand,
@@ -33,6 +34,7 @@ from firmware_bridge.wiegand import Bits, pack
 
 _log = logging.getLogger(__name__)
 
+READ_BYTES = 512
 REFRESH_EVERY_S = 0.02  # libosdp wants 50 ms or less, a panel waits 200 ms for a reply
 LOOK_EVERY_S = 0.5  # while there is nothing to talk over
 VENDOR_CODE, MODEL, VERSION, SERIAL, FIRMWARE = 0x4C4E54, 1, 1, 1, 0x000100  # "LNT"
@@ -69,6 +71,7 @@ class OsdpReader:
         self._clock = clock
         self._obey = obey
         self._port = SerialPort(section.port, section.baud, clock)
+        self._channel = GuardedChannel(self._port, OsdpGuard(section.address), clock)
         self._ordered: deque[PanelCommand] = deque()
         self._installs_until: float | None = None
         self._key = keys.read()
@@ -168,7 +171,7 @@ class OsdpReader:
             "flags": lib.FLAG_ENFORCE_SECURE | (lib.FLAG_INSTALL_MODE if installs else 0),
             # Without a key of our own nobody may hold one that fits, so it is a random one that nobody ever sees.
             "scbk": self._key or secrets.token_bytes(KEY_BYTES),
-            "channel": self._port,
+            "channel": self._channel,
             "version": VERSION,
             "model": MODEL,
             "vendor_code": VENDOR_CODE,
@@ -218,6 +221,27 @@ class OsdpReader:
         if kind == lib.CMD_STATUS and order["type"] == lib.STATUS_REPORT_LOCAL and not self._is_tampered:
             return None
         raise ValueError(f"command {kind} is not for us")
+
+
+class GuardedChannel:
+    """What libosdp reads from and writes to: the port, behind the guard. Called from C, so nothing may raise."""
+
+    def __init__(self, port: SerialPort, guard: OsdpGuard, clock: Clock) -> None:
+        self._port = port
+        self._guard = guard
+        self._clock = clock
+
+    def read(self, max_bytes: int) -> bytes:
+        self._guard.feed(self._port.read(READ_BYTES), self._clock.monotonic())
+        return self._guard.take(max_bytes)
+
+    def write(self, data: bytes) -> int:
+        return self._port.write(data)
+
+    def flush(self) -> None:
+        """What libosdp asks for after an error: forget what came in."""
+        self._port.flush()
+        self._guard.forget()
 
 
 def _lend_none() -> None:

@@ -66,12 +66,15 @@ class SerialPort:
         if self._descriptor is None:
             return b""
         try:
-            return os.read(self._descriptor, max_bytes)
+            data = os.read(self._descriptor, max_bytes)
         except BlockingIOError:
             return b""
         except OSError as error:
             self._lose(error)
             return b""
+        if not data:  # an open line without data would have blocked: this one was hung up
+            self._lose(EOFError("hung up"))
+        return data
 
     def write(self, data: bytes) -> int:
         """Send, and say how many bytes were taken."""
