@@ -100,6 +100,10 @@ class DoorLoop:
             decided += [one for track in tracks if (one := self._look_at(track, frame)) is not None]
         return decided
 
+    def conclude(self) -> list[Decided]:
+        """The camera has ended: the decisions on those who were still before it, none of whom is let in any more."""
+        return self._conclude_visits_of_those_who_left(set())
+
     def encounters(self) -> dict[TrackId, Encounter]:
         """The visits under way, for those who want to show them."""
         return dict(self._encounters)
@@ -130,8 +134,7 @@ class DoorLoop:
             template = self._vision.extractor.extract(frame.image, track.mesh)
         if not encounter.is_constant(template):
             log.warning("track.swapped", extra={"track": track.id})
-            self._forget(track.id)
-            self._vision.tracker.drop(track.id)
+            self._vision.tracker.drop(track.id)  # so the visit is concluded with the next frame: its person has left
             return False
         score = None
         if self._vision.texture is not None:

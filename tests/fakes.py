@@ -92,15 +92,15 @@ class FakeGallery:
 
 
 class FakeAudit:
-    """Remembers events in order; refuses every one from the moment that `fault` is set."""
+    """Remembers events in order; refuses every one beyond `capacity`, as a full disk does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, capacity: int | None = None) -> None:
         self.events: list[tuple[str, Mapping[str, object]]] = []
-        self.fault: AuditError | None = None
+        self.capacity = capacity
 
     def append(self, kind: str, facts: Mapping[str, object]) -> int:
-        if self.fault is not None:
-            raise self.fault
+        if self.capacity is not None and len(self.events) >= self.capacity:
+            raise AuditError("no space is left for the audit log")
         self.events.append((str(kind), dict(facts)))
         return len(self.events)
 
