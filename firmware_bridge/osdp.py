@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
-import secrets
+import os
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -170,7 +170,7 @@ class OsdpReader:
             "address": self._section.address,
             "flags": lib.FLAG_ENFORCE_SECURE | (lib.FLAG_INSTALL_MODE if installs else 0),
             # Without a key of our own nobody may hold one that fits, so it is a random one that nobody ever sees.
-            "scbk": self._key or secrets.token_bytes(KEY_BYTES),
+            "scbk": self._key or os.urandom(KEY_BYTES),
             "channel": self._channel,
             "version": VERSION,
             "model": MODEL,

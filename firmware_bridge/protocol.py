@@ -101,7 +101,7 @@ class TakeReaderInputs(Message, frozen=True, tag="take_reader_inputs"):
 class SetPanelKey(Message, frozen=True, tag="set_panel_key"):
     """Use this key for the panel's secure channel from now on: 32 hexadecimal digits."""
 
-    key: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 
     def __repr__(self) -> str:
         return "SetPanelKey(…)"

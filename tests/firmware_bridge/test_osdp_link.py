@@ -11,13 +11,14 @@ import pytest
 
 osdp_sys = pytest.importorskip("osdp_sys", reason="libosdp is not installed")
 
+from osdp_fuzz import framed, random_packets  # noqa: E402
+from panel_bench import ADDRESS, KEY, OTHER_KEY, SECURE_ONLY, Bench, panel_on  # noqa: E402
+
 from firmware_bridge.errors import DoorConfigError, LineError  # noqa: E402 (after the skip)
 from firmware_bridge.osdp import PanelLink  # noqa: E402
 from firmware_bridge.panel import PanelKey, PanelLight, PanelRelease, PanelSecure, PanelSound, PanelSwitch  # noqa: E402
 from firmware_bridge.panel_key import PanelKeyFile, fingerprint  # noqa: E402
 from firmware_bridge.wiegand import FORMATS, Credential, encode  # noqa: E402
-from osdp_fuzz import framed, random_packets  # noqa: E402
-from panel_bench import ADDRESS, KEY, OTHER_KEY, SECURE_ONLY, Bench, panel_on  # noqa: E402
 
 BUZZ = {"command": osdp_sys.CMD_BUZZER, "reader": 0, "control_code": 2, "on_count": 1, "off_count": 2, "rep_count": 3}
 NEW_KEY = {"command": osdp_sys.CMD_KEYSET, "type": 1, "data": OTHER_KEY}
