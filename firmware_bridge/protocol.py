@@ -18,9 +18,9 @@ from firmware_bridge.types import Cause, DoorState, EventKind, Indication, Mode,
 
 VERSION = 1
 
-Nonce = Annotated[
-    str, Meta(pattern="^[0-9a-f]{32}$")
-]  # 128 random bits; `$` alone would admit a newline, JSON has none
+# 128 bits in hexadecimal. Not `$` at the end, which would admit a newline after them.
+HexOf128Bits = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Nonce = HexOf128Bits
 Sequence = Annotated[int, Meta(ge=0, le=2**53)]  # what every JSON reader holds exactly
 MonotonicSeconds = Annotated[float, Meta(ge=0.0, le=1e12)]
 Line = Annotated[str, Meta(min_length=1, max_length=32)]
@@ -101,7 +101,7 @@ class TakeReaderInputs(Message, frozen=True, tag="take_reader_inputs"):
 class SetPanelKey(Message, frozen=True, tag="set_panel_key"):
     """Use this key for the panel's secure channel from now on: 32 hexadecimal digits."""
 
-    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+    key: HexOf128Bits
 
     def __repr__(self) -> str:
         return "SetPanelKey(…)"
