@@ -10,7 +10,8 @@
     │   ├── PoorQualityError                  a face, but not good enough to enrol                 15
     │   └── PhotosDisagreeError               two photos of one person do not match                16
     ├── CameraError (OSError)                 the camera cannot be opened or vanished              20
-    │   └── VideoUnreadableError              a video file that cannot be decoded                  21
+    │   ├── VideoUnreadableError              a video file that cannot be decoded                  21
+    │   └── CameraRefusedError                not the camera that was installed, or a virtual one  22
     ├── CollectionError                       the collection cannot be used                        30
     │   ├── CollectionUnreadableError         not a database, or damaged                           31
     │   ├── CollectionTooNewError             written by a newer Lintel                            32
@@ -19,7 +20,10 @@
     │   ├── PersonExistsError (ValueError)    this person is already enrolled                      35
     │   ├── ModelMismatchError (ValueError)   templates of different models cannot be compared     36
     │   ├── LookAlikeError (ValueError)       another enrolled person looks too much like this one 38
-    │   └── StorageUnwritableError (PermissionError)  the file or its folder may not be written    39
+    │   ├── StorageUnwritableError (PermissionError)  the file or its folder may not be written    39
+    │   ├── SiteKeyError                      the site key cannot be read, written or trusted      80
+    │   │   └── SiteKeyMissingError (LookupError)  the collection is sealed with a key not here     81
+    │   └── BackupError                       a backup cannot be made, or must not be restored     82
     ├── TargetUnreachableError (ValueError)   the model cannot meet target_fpir at this gallery    37
     └── AuditError                            the audit log cannot be written or read              50
         └── AuditBrokenError                  its hash chain does not hold                         51
@@ -98,6 +102,12 @@ class VideoUnreadableError(CameraError):
     exit_code = 21
 
 
+class CameraRefusedError(CameraError):
+    """The camera is not the one that was pinned at installation, or is virtual and not allowed by name."""
+
+    exit_code = 22
+
+
 class CollectionError(DeviceError):
     """The collection cannot be used; the door stays secured."""
 
@@ -150,6 +160,24 @@ class StorageUnwritableError(CollectionError, PermissionError):
     """The collection's file or folder may not be opened or written by this user, or is on a read-only disk."""
 
     exit_code = 39
+
+
+class SiteKeyError(CollectionError):
+    """The site key cannot be read or written, others may read it, or the file holds no key."""
+
+    exit_code = 80
+
+
+class SiteKeyMissingError(SiteKeyError, LookupError):
+    """The collection is sealed with a site key that is not on this device; it was left untouched."""
+
+    exit_code = 81
+
+
+class BackupError(CollectionError):
+    """A backup cannot be made, or the file that is to be restored is none that this device can use."""
+
+    exit_code = 82
 
 
 class TargetUnreachableError(DeviceError, ValueError):

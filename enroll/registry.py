@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from device.audit.kinds import AuditKind
 from device.clock import Clock, SystemClock
@@ -14,17 +15,31 @@ from device.config import Settings
 from device.errors import AuditError, CollectionError
 from device.ports import Audit
 from device.types import PersonId
+from enroll.console import err
 
 
 @contextlib.contextmanager
 def open_registry(settings: Settings) -> Iterator[Registry]:
-    """The registry of this device. Raises CollectionError and AuditError when a file cannot be used."""
+    """The registry of this device, with a new site key where this is the first use.
+
+    Raises CollectionError and AuditError when a file cannot be used.
+    """
     from device.audit.log import AuditLog
+    from device.collection.keys import KeyFolder
     from device.collection.store import open_collection
 
-    clock = SystemClock()
+    clock, keys = SystemClock(), KeyFolder(settings.state_folder)
+    is_first_use = keys.current() is None
     with open_collection(settings.collection_file) as collection, AuditLog(settings.audit_file, clock=clock) as audit:
+        if is_first_use and keys.file.exists():
+            announce_key(keys.file)
         yield Registry(collection, audit, clock)
+
+
+def announce_key(file: Path) -> None:
+    """Say once that there is a secret now, and what it is worth."""
+    sentence = f"A new site key seals everyone enrolled here: {file}. Keep a copy of it where this device is not."
+    err.print(sentence, markup=False, soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)

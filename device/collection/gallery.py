@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from device.collection.matrix import ReferenceMatrix
+from device.collection.sealed_rows import RowSealer
 from device.collection.store import Collection
+from device.collection.transform import turn
 from device.errors import ModelMismatchError
 from device.policy.threshold import ThresholdPolicy
 from device.types import Match, ModelId, NonMatch, PersonFacts, PersonId, SearchOutcome, Template, Threshold
@@ -27,6 +32,7 @@ class Gallery:
         self._thresholds = thresholds
         self._matrix = ReferenceMatrix()
         self._facts: dict[PersonId, PersonFacts] = {}
+        self._seal: RowSealer | None = None  # whose matrix turned the references that were read
         self._token: tuple[int, int, bool] | None = None
         self._revision: int | None = None  # of the collection when it was read; None: read everyone next time
         self._threshold: Threshold | None = None  # None: none could be chosen for this size
@@ -63,7 +69,7 @@ class Gallery:
             raise ModelMismatchError(
                 f"a probe of shape {probe.vector.shape} cannot be compared with {self._matrix.dimensions} dimensions"
             )
-        nearest = self._matrix.nearest(probe.vector)
+        nearest = self._matrix.nearest(self._turned(probe))
         if nearest is None:
             return NonMatch(None, threshold)
         if not nearest.score >= threshold.score:  # written so that NaN is no match
@@ -95,11 +101,23 @@ class Gallery:
             known, self._revision = self._revision, None  # half of a change must not stay when reading fails
             revision = self._collection.revision()
             changed = self._collection.changed_since(known or 0)
-            if known is None or revision < known or len(changed) > RELOAD_ABOVE * len(self._facts):
+            seal, self._seal = self._seal, self._collection.seal_in_use()
+            if (
+                known is None
+                or self._seal is not seal
+                or revision < known
+                or len(changed) > RELOAD_ABOVE * len(self._facts)
+            ):
                 self._read_everyone()
             else:
                 self._read_some(changed)
             self._revision = revision
+
+    def _turned(self, probe: Template) -> NDArray[np.float32]:
+        """The probe as the references are kept: turned by the site's secret matrix, which changes no score."""
+        if self._seal is None or not self._matrix.rows:
+            return probe.vector
+        return turn(probe.vector, self._seal.matrix(probe.model_id, self._matrix.dimensions))
 
     def _read_everyone(self) -> None:
         stored = self._collection.references(self.model_id)

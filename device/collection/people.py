@@ -142,13 +142,20 @@ def time_from_text(text: str | None) -> datetime | None:
 def facts_from_row(row: Sequence[Any]) -> PersonFacts:
     """The facts in columns id, suspended, valid_from, valid_until, groups. Raises ValueError when they are damaged."""
     person, suspended, valid_from, valid_until, groups = row
-    names = json.loads(groups)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"the groups of {person} are not a list of names")
     return PersonFacts(
         person=PersonId(person),
         is_suspended=bool(suspended),
         valid_from=time_from_text(valid_from),
         valid_until=time_from_text(valid_until),
-        groups=tuple(names),
+        groups=groups_from_text(groups),
     )
+
+
+def groups_from_text(text: str) -> tuple[str, ...]:
+    """The groups in their column, a JSON array of strings. Raises ValueError for anything else."""
+    if text == "[]":
+        return ()
+    names: Any = json.loads(text)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("groups are not a list of names")
+    return tuple(names)

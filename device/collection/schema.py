@@ -7,6 +7,8 @@ A row of `change` stays when its person is erased: it holds nothing but the opaq
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from device.collection.storage import Database, FileKind, MigrationStep, StorageErrors
 from device.errors import (
     CollectionError,
@@ -65,12 +67,62 @@ def _trigger(table: str, event: str, person: str) -> str:
     return f"CREATE TRIGGER {table}_{event.lower()}_is_a_change AFTER {event} ON {table} BEGIN {count_up}; {note}; END"
 
 
-STEPS: tuple[MigrationStep, ...] = (m001_people,)
+def create_sealed_tables(database: Database) -> None:
+    """People, references and photos as they are kept now: whatever could tell who somebody is, is sealed.
+
+    Triggers of the journal are made anew, because those of the tables before went with them.
+    """
+    for statement in (
+        """CREATE TABLE seal (
+            only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+            key_id TEXT NOT NULL,             -- of the site key under which everything here is sealed
+            generation INTEGER NOT NULL       -- of the secret matrix; a new one revokes all templates of the one before
+        ) STRICT""",
+        """CREATE TABLE person (
+            id TEXT PRIMARY KEY,              -- opaque and random, so that it says nothing about its bearer
+            sealed_key BLOB NOT NULL,         -- the person's own key under the site key; without it nothing opens again
+            sealed_name BLOB NOT NULL,        -- UTF-8 of Unicode NFC
+            name_tag BLOB NOT NULL UNIQUE,    -- keyed hash of the case-folded name: look-alike names are refused
+            suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
+            valid_from TEXT,
+            valid_until TEXT,
+            groups TEXT NOT NULL DEFAULT '[]',  -- JSON array of strings
+            created_at TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE biometric_reference (
+            id TEXT PRIMARY KEY,              -- opaque and random, the same on every door of the site
+            person TEXT NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+            model_id TEXT NOT NULL,
+            sealed_vector BLOB NOT NULL,      -- little-endian float32, unit length, turned by the secret matrix
+            quality TEXT NOT NULL,            -- JSON object: what the quality gates measured at enrolment
+            created_at TEXT NOT NULL
+        ) STRICT""",
+        "CREATE INDEX biometric_reference_person ON biometric_reference (person, model_id)",
+        """CREATE TABLE reference_photo (
+            id TEXT PRIMARY KEY,
+            person TEXT NOT NULL REFERENCES person (id) ON DELETE CASCADE,
+            sealed_photo BLOB NOT NULL,       -- the bytes of an encoded picture
+            created_at TEXT NOT NULL
+        ) STRICT""",
+        "CREATE INDEX reference_photo_person ON reference_photo (person)",
+        """CREATE TABLE consent (
+            person TEXT PRIMARY KEY REFERENCES person (id) ON DELETE CASCADE,
+            text_version TEXT NOT NULL,
+            language TEXT NOT NULL,
+            how TEXT NOT NULL,
+            given_at TEXT NOT NULL
+        ) STRICT""",
+    ):
+        database.execute(statement)
+    for table, owner in CHANGES:
+        for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+            database.execute(_trigger(table, event, f"{row}.{owner}"))
+
 
 COLLECTION = FileKind(
     noun="collection",
     application_id=0x4C4E544C,  # "LNTL"
-    steps=STEPS,
+    steps=(m001_people,),  # and the sealing step, which needs a key: see `sealed_by`
     is_checked_whole=True,
     errors=StorageErrors(
         unreadable=CollectionUnreadableError,
@@ -80,3 +132,8 @@ COLLECTION = FileKind(
         other=CollectionError,
     ),
 )
+
+
+def sealed_by(step: MigrationStep) -> FileKind:
+    """The kind of a collection that is sealed by `step`, the second and last of its steps so far."""
+    return replace(COLLECTION, steps=(*COLLECTION.steps, step))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from device.collection.keys import KeyFolder
 from device.collection.people import (
     Consent,
     Person,
@@ -24,20 +24,26 @@ from device.collection.people import (
     random_person_id,
     time_from_text,
     time_text,
-    vector_bytes,
     vectors_from_bytes,
 )
-from device.collection.schema import COLLECTION
-from device.collection.storage import Database, open_database, reading, sqlite_errors, writing
-from device.errors import CollectionUnreadableError, DeviceError, PersonExistsError, UnknownPersonError
+from device.collection.resealing import seal_collection
+from device.collection.schema import COLLECTION, sealed_by
+from device.collection.seal import Sealer
+from device.collection.sealed_file import SealedFile
+from device.collection.sealed_rows import RowSealer, VectorRow, random_row_id
+from device.collection.storage import Database, open_database, sqlite_errors
+from device.errors import PersonExistsError, UnknownPersonError
 from device.types import ModelId, PersonFacts, PersonId
 
 FACTS = "id, suspended, valid_from, valid_until, groups"
+REFERENCES = (
+    "SELECT r.id, r.person, p.sealed_key, r.sealed_vector FROM biometric_reference r JOIN person p ON p.id = r.person"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReferences:
-    """References of one model, in the order of their enrolment."""
+    """References of one model, as they are kept: turned by the secret matrix of the site."""
 
     owners: list[PersonId]  # whose row it is; a person may own several
     vectors: NDArray[np.float32]  # (len(owners), dimensions), unit length; (0, 0) when there are none
@@ -46,49 +52,37 @@ class StoredReferences:
 def open_collection(path: Path, *, max_pages: int | None = None) -> Collection:
     """Open the collection at `path`, creating it where there is none; `max_pages` (of 4096 bytes) is a quota.
 
+    It is sealed with the site key of its folder (see `device.collection.keys`), which is made together with the first
+    collection. One that an earlier version wrote in the clear is sealed at once.
+
     Raises CollectionUnreadableError for a file that is not a collection or is damaged, CollectionTooNewError for one
-    that a newer Lintel wrote (both leave it untouched), StorageFullError and StorageUnwritableError.
+    that a newer Lintel wrote (both leave it untouched), StorageFullError, StorageUnwritableError; SiteKeyMissingError
+    without its key, SiteKeyError when the key cannot be used.
     """
-    return Collection(open_database(path, COLLECTION, max_pages=max_pages), path)
+    keys = KeyFolder(path.parent)
+    is_new, sealed = not path.exists(), []
+
+    def m002_sealed(database: Database) -> None:
+        seal_collection(database, RowSealer(Sealer(keys.current_or_new(), generation=1)))
+        sealed.append(database)
+
+    collection = Collection(open_database(path, sealed_by(m002_sealed), max_pages=max_pages), path, keys=keys)
+    try:
+        collection.seal_in_use()
+    except BaseException:
+        collection.close()
+        raise
+    if sealed and not is_new:
+        collection.overwrite_traces()  # names and templates in the clear, of the version before
+    return collection
 
 
-class Collection:
+class Collection(SealedFile):
     """An open collection. Every change is durable when its method returns, or did not happen.
 
     Use it from one thread at a time; other connections and processes may use the same file. All methods raise
     CollectionError's leaves for faults of the file.
     """
-
-    def __init__(self, database: Database, path: Path) -> None:
-        self._database = database
-        self.path = path
-
-    def close(self) -> None:
-        """Let the file go; harmless when repeated. The last connection folds the write-ahead log into the file."""
-        self._database.close()
-
-    def __enter__(self) -> Collection:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextlib.contextmanager
-    def changing(self) -> Iterator[None]:
-        """One transaction over several changes: all of them, or none when the block raises."""
-        with writing(self._database, self.path, COLLECTION):
-            yield
-
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """One unchanging view for several reads."""
-        with reading(self._database, self.path, COLLECTION):
-            try:
-                yield
-            except ValueError as error:
-                if isinstance(error, DeviceError):
-                    raise
-                raise CollectionUnreadableError(f"{self.path}: the collection is damaged: {error}") from error
 
     def add_person(
         self, name: str, *, references: Sequence[Reference], at: datetime, consent: Consent | None = None
@@ -103,8 +97,18 @@ class Collection:
         cleaned, person = clean_name(name), random_person_id()
         with self.changing():
             self.refuse_taken_name(cleaned)
-            row = {"id": person, "name": cleaned, "name_key": name_key(cleaned), "created_at": time_text(at)}
-            self._database.table("person").insert(row)
+            rows = self.seal_in_use()
+            sealed_key, seal = rows.sealer.new_person(person)
+            sealed_name, tag = rows.seal_name(seal, cleaned)
+            self._database.table("person").insert(
+                {
+                    "id": person,
+                    "sealed_key": sealed_key,
+                    "sealed_name": sealed_name,
+                    "name_tag": tag,
+                    "created_at": time_text(at),
+                }
+            )
             for reference in references:
                 self.add_reference(person, reference, at=at)
             if consent is not None:
@@ -115,23 +119,41 @@ class Collection:
         """Raises PersonExistsError when somebody has this name, whatever its case."""
         key = name_key(name)
         with self.snapshot():
-            is_taken = bool(self._execute("SELECT 1 FROM person WHERE name_key = ?", key))
+            tag = self.seal_in_use().sealer.name_tag(key)
+            is_taken = bool(self._execute("SELECT 1 FROM person WHERE name_tag = ?", tag))
         if is_taken:
             raise PersonExistsError(f"{name} is already enrolled; remove that person first or use another name")
 
     def add_reference(self, person: PersonId, reference: Reference, *, at: datetime) -> None:
         """Store one more reference of an enrolled person. Raises UnknownPersonError."""
         with self.changing():
-            self._require(person)
+            row, template = VectorRow(random_row_id("r"), reference.template.model_id), reference.template
+            sealed = self.seal_in_use().seal_vector(self._person_seal(person), row, template.vector)
             self._database.table("biometric_reference").insert(
                 {
+                    "id": row.id,
                     "person": person,
-                    "model_id": reference.template.model_id,
-                    "vector": vector_bytes(reference.template),
+                    "model_id": row.model_id,
+                    "sealed_vector": sealed,
                     "quality": quality_json(reference.quality),
                     "created_at": time_text(at),
                 }
             )
+
+    def add_photo(self, person: PersonId, encoded: bytes, *, at: datetime) -> None:
+        """Keep a sealed reference photo, an encoded picture without metadata. Raises UnknownPersonError."""
+        with self.changing():
+            row_id = random_row_id("f")
+            sealed = self._person_seal(person).seal(encoded, "photo", row_id)
+            row = {"id": row_id, "person": person, "sealed_photo": sealed, "created_at": time_text(at)}
+            self._database.table("reference_photo").insert(row)
+
+    def photos_of(self, person: PersonId) -> list[bytes]:
+        """The reference photos of a person, encoded, in the order in which they came. Raises UnknownPersonError."""
+        with self.snapshot():
+            seal = self._person_seal(person)
+            sql = "SELECT id, sealed_photo FROM reference_photo WHERE person = ? ORDER BY rowid"
+            return [seal.unseal(sealed, "photo", row_id) for row_id, sealed in self._execute(sql, person)]
 
     def set_facts(self, facts: PersonFacts) -> None:
         """Replace suspension, validity and groups of an enrolled person. Raises UnknownPersonError."""
@@ -148,19 +170,13 @@ class Collection:
             )
 
     def remove(self, person: PersonId) -> None:
-        """Erase a person and every reference of theirs. Raises UnknownPersonError.
+        """Erase a person, every reference of theirs and the key that opened them. Raises UnknownPersonError.
 
         Freed bytes of the file are overwritten at once; call `overwrite_traces` after the transaction for the rest.
         """
         with self.changing():
             self._require(person)
             self._execute("DELETE FROM person WHERE id = ?", person)
-
-    def overwrite_traces(self) -> bool:
-        """Empty the write-ahead log, which may still hold what was erased; False when a reader was in the way."""
-        with sqlite_errors(self.path, COLLECTION):
-            is_blocked, _, _ = self._execute("PRAGMA wal_checkpoint(TRUNCATE)")[0]
-        return not is_blocked
 
     def people(self) -> list[Person]:
         """Everyone enrolled, by name."""
@@ -170,27 +186,28 @@ class Collection:
                 "SELECT person, model_id, count(*) FROM biometric_reference GROUP BY person, model_id"
             ):
                 counts.setdefault(person, {})[ModelId(model_id)] = count
-            rows = self._execute(f"SELECT {FACTS}, name, created_at FROM person ORDER BY name_key")  # noqa: S608 (constant)
-            return [_person(row, counts.get(row[0], {})) for row in rows]
+            rows = self._execute(f"SELECT {FACTS}, sealed_key, sealed_name, created_at FROM person")  # noqa: S608 (constant)
+            people = [self._person(row, counts.get(row[0], {})) for row in rows]
+        return sorted(people, key=lambda person: name_key(person.name))
 
     def find(self, name_or_id: str) -> Person:
         """The person with this id or, whatever its case, this name. Raises UnknownPersonError."""
         with self.snapshot():
             try:
-                key = name_key(name_or_id)
+                tag = self.seal_in_use().sealer.name_tag(name_key(name_or_id))
             except ValueError:
-                key = None  # an id, or nothing that could be a name
+                tag = None  # an id, or nothing that could be a name
             rows = self._execute(
-                f"SELECT {FACTS}, name, created_at FROM person WHERE id = ? OR name_key = ?",  # noqa: S608 (constant)
+                f"SELECT {FACTS}, sealed_key, sealed_name, created_at FROM person WHERE id = ? OR name_tag = ?",  # noqa: S608 (constant)
                 name_or_id,
-                key,
+                tag,
             )
             if not rows:
                 raise UnknownPersonError(f"nobody named {name_or_id!r} is enrolled, and no person has that id")
             counts = self._execute(
                 "SELECT model_id, count(*) FROM biometric_reference WHERE person = ? GROUP BY model_id", rows[0][0]
             )
-            return _person(rows[0], {ModelId(model_id): count for model_id, count in counts})
+            return self._person(rows[0], {ModelId(model_id): count for model_id, count in counts})
 
     def change_token(self) -> tuple[int, int, bool]:
         """A value that differs whenever anybody may have changed the collection; it costs microseconds to ask.
@@ -226,33 +243,30 @@ class Collection:
             return facts_from_row(rows[0]) if rows else None
 
     def references(self, model_id: ModelId) -> StoredReferences:
-        """All references of one model."""
+        """All references of one model, each person's together."""
         with self.snapshot():
-            return _stored(
-                self._execute(
-                    "SELECT person, vector FROM biometric_reference WHERE model_id = ? ORDER BY id",
-                    model_id,
-                )
-            )
+            return self._stored(f"{REFERENCES} WHERE r.model_id = ? ORDER BY r.person, r.rowid", model_id)
 
     def references_of(self, person: PersonId, *, model_id: ModelId) -> StoredReferences:
-        """The references of one person and one model."""
+        """The references of one person and one model, in the order of their enrolment."""
         with self.snapshot():
-            return _stored(
-                self._execute(
-                    "SELECT person, vector FROM biometric_reference WHERE person = ? AND model_id = ? ORDER BY id",
-                    person,
-                    model_id,
-                )
-            )
+            sql = f"{REFERENCES} WHERE r.model_id = ? AND r.person = ? ORDER BY r.rowid"
+            return self._stored(sql, model_id, person)
 
-    def _execute(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = self._database.execute(sql, parameters).fetchall()
-        return rows
+    def _person(self, row: tuple[Any, ...], references: dict[ModelId, int]) -> Person:
+        *facts, sealed_key, sealed_name, created_at = row
+        enrolled_at = time_from_text(created_at)
+        if enrolled_at is None:
+            raise ValueError(f"person {row[0]} lacks the time of enrolment")
+        name = self.seal_in_use().open_name(row[0], sealed_key, sealed_name)
+        return Person(facts=facts_from_row(facts), name=name, created_at=enrolled_at, references=references)
 
-    def _require(self, person: PersonId) -> None:
-        if not self._execute("SELECT 1 FROM person WHERE id = ?", person):
-            raise UnknownPersonError(f"no person has the id {person}")
+    def _stored(self, sql: str, model_id: ModelId, *more: object) -> StoredReferences:
+        rows = self._execute(sql, model_id, *more)
+        if not rows:
+            return StoredReferences([], np.empty((0, 0), dtype=np.float32))
+        vectors = self.seal_in_use().open_vectors(rows, model_id)
+        return StoredReferences([row[1] for row in rows], vectors_from_bytes(vectors))
 
     def _insert_consent(self, person: PersonId, consent: Consent) -> None:
         self._database.table("consent").insert(
@@ -264,18 +278,3 @@ class Collection:
                 "given_at": time_text(consent.given_at),
             }
         )
-
-
-def _person(row: tuple[Any, ...], references: dict[ModelId, int]) -> Person:
-    *facts, name, created_at = row
-    enrolled_at = time_from_text(created_at)
-    if enrolled_at is None:
-        raise ValueError(f"person {row[0]} lacks the time of enrolment")
-    return Person(facts=facts_from_row(facts), name=name, created_at=enrolled_at, references=references)
-
-
-def _stored(rows: list[tuple[str, bytes]]) -> StoredReferences:
-    if not rows:
-        return StoredReferences([], np.empty((0, 0), dtype=np.float32))
-    owners = [PersonId(owner) for owner, _ in rows]
-    return StoredReferences(owners, vectors_from_bytes([vector for _, vector in rows]))
