@@ -31,9 +31,9 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
     clock, keys = SystemClock(), KeyFolder(settings.state_folder)
     is_first_use = keys.current() is None
     with open_collection(settings.collection_file) as collection, AuditLog(settings.audit_file, clock=clock) as audit:
-        if is_first_use and keys.file.exists():
-            announce_key(keys.file)
         yield Registry(collection, audit, clock)
+    if is_first_use and keys.file.exists():  # not beside the sentence of a failure
+        announce_key(keys.file)
 
 
 def announce_key(file: Path) -> None:
