@@ -7,13 +7,19 @@ import socket
 
 
 def notify(state: str) -> bool:
-    """Send one sd_notify(3) message, such as "READY=1" or "WATCHDOG=1"; whether somebody listens."""
+    """Send one sd_notify(3) message, such as "READY=1" or "WATCHDOG=1"; whether somebody listens.
+
+    A supervisor that has gone, or does not read, is no reason to leave the door.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return False
     if address.startswith("@"):
         address = "\0" + address[1:]  # the abstract namespace, systemd(1)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        channel.connect(address)
-        channel.sendall(state.encode())
+        channel.settimeout(0)
+        try:
+            channel.sendto(state.encode(), address)
+        except OSError:
+            return False
     return True
