@@ -69,7 +69,7 @@ class Gallery:
             raise ModelMismatchError(
                 f"a probe of shape {probe.vector.shape} cannot be compared with {self._matrix.dimensions} dimensions"
             )
-        nearest = self._matrix.nearest(self._turned(probe))
+        nearest = self._matrix.nearest(self._turned(probe), matters_from=threshold.score)
         if nearest is None:
             return NonMatch(None, threshold)
         if not nearest.score >= threshold.score:  # written so that NaN is no match

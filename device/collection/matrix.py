@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from device.collection.sketch import Sketches
 from device.types import PersonId
 
 GROWTH = 1.5  # spare rows, so that enrolling one person copies one person's rows and not everybody's
 SPARE_ROWS = 64
+SKETCHED_ABOVE_ROWS = 50_000  # up to here the plain product takes less than a millisecond or two
+CLOSEST = (256, 4096)  # how many sketches' rows are compared exactly: first few, then more, then all
+MARGIN_SEEN = 0.05  # another person is missed only if further away from the best than this: the policy's min_margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +30,17 @@ class Nearest:
 class ReferenceMatrix:
     """Rows of unit length, C-contiguous float32, in no particular order. One thread at a time.
 
-    Memory: `dimensions` x 4 bytes for each row, 4 for its score and about 100 for whose it is; up to half as much
-    again is spare.
+    Memory for each row: `dimensions` x 4 bytes, 4 for its score and about 100 for whose it is; above
+    `sketched_above` rows 32 more for its sketch. Up to half as much again is spare.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, sketched_above: int = SKETCHED_ABOVE_ROWS) -> None:
         self._vectors = np.empty((0, 0), dtype=np.float32)  # (capacity, dimensions)
         self._scores = np.empty(0, dtype=np.float32)  # (capacity,): reused, so that a search allocates nothing
         self._owners: list[PersonId] = []  # of each row in use
         self._rows: dict[PersonId, list[int]] = {}
+        self._sketches: Sketches | None = None  # None: few enough rows to compare them all
+        self._sketched_above = sketched_above
 
     @property
     def rows(self) -> int:
@@ -62,6 +69,8 @@ class ReferenceMatrix:
         for row, owner in enumerate(owners, start=first):
             self._rows.setdefault(owner, []).append(row)
         self._owners.extend(owners)
+        if self._sketches is not None:
+            self._sketches.write(slice(first, self.rows), vectors)
 
     def drop(self, person: PersonId) -> None:
         """Take a person's rows out; harmless when there are none."""
@@ -74,14 +83,22 @@ class ReferenceMatrix:
                 rows = self._rows[owner]
                 rows[rows.index(last)] = row
             self._vectors[last] = 0.0  # an erased person leaves memory, too
+            if self._sketches is not None:
+                self._sketches.move(last, to=row)
 
-    def nearest(self, probe: NDArray[np.float32]) -> Nearest | None:
+    def nearest(self, probe: NDArray[np.float32], *, matters_from: float = -1.0) -> Nearest | None:
         """The person nearest to `probe`, (dimensions,) of unit length; None when there is nobody.
 
-        Several references of a person count once, by the best of them. The score is the cosine similarity.
+        Several references of a person count once, by the best of them. The score is the cosine similarity. Of more than
+        `sketched_above` rows a score below `matters_from` may not be the very best of all, and neither may that of
+        another person who is more than MARGIN_SEEN away; both stay on their side of what matters.
         """
         if not self.rows:
             return None
+        if self.rows > self._sketched_above:
+            found = self._nearest_by_sketch(probe, matters_from)
+            if found is not None:
+                return found
         scores = self._scores[: self.rows]
         np.dot(self._vectors[: self.rows], probe, out=scores)
         best = int(scores.argmax())
@@ -91,6 +108,29 @@ class ReferenceMatrix:
         scores[self._rows[person]] = -np.inf
         return Nearest(person, score, float(scores.max()))
 
+    def _nearest_by_sketch(self, probe: NDArray[np.float32], matters_from: float) -> Nearest | None:
+        """The same among the rows whose sketches are nearest; None when others could be nearer yet."""
+        sketches = self._sketched()
+        for count in CLOSEST:
+            rows, seen_to_bits = sketches.closest(probe, rows=self.rows, count=count)
+            scores = self._vectors[rows] @ probe
+            best = int(scores.argmax())
+            person, score = self._owners[rows[best]], float(scores[best])
+            needed = score - MARGIN_SEEN if score >= matters_from else matters_from
+            if not sketches.is_beyond(seen_to_bits, probe, score=needed):
+                continue
+            scores[np.isin(rows, self._rows[person])] = -np.inf
+            other_score = float(scores.max())
+            if math.isfinite(other_score):
+                return Nearest(person, score, other_score)
+        return None
+
+    def _sketched(self) -> Sketches:
+        """The sketches of all rows, made when the matrix has outgrown the plain product."""
+        if self._sketches is None or self._sketches.capacity != len(self._vectors):
+            self._sketches = Sketches(self._vectors, rows=self.rows)
+        return self._sketches
+
     def _reserve(self, rows: int, dimensions: int) -> None:
         if rows <= len(self._vectors) and dimensions == self.dimensions:
             return
@@ -98,4 +138,4 @@ class ReferenceMatrix:
         vectors = np.zeros((capacity, dimensions), dtype=np.float32)
         if self.rows:
             vectors[: self.rows] = self._vectors[: self.rows]
-        self._vectors, self._scores = vectors, np.empty(capacity, dtype=np.float32)
+        self._vectors, self._scores, self._sketches = vectors, np.empty(capacity, dtype=np.float32), None
