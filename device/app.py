@@ -14,7 +14,7 @@ from device.config import PolicySettings, Settings
 from device.policy.decide import Policy, decide
 from device.policy.rules import RuleSettings, door_rules
 from device.policy.threshold import OperatingPoint, ThresholdPolicy
-from device.ports import Audit, Door
+from device.ports import Audit, Door, Lamps
 from device.stopwatch import Stopwatch
 from device.threads import limit_opencv_threads
 from device.types import Decision, Evidence, ModelId
@@ -46,7 +46,9 @@ class Appliance:
 
 
 @contextlib.contextmanager
-def open_appliance(settings: Settings, *, clock: Clock, door: Door, audit: Audit) -> Iterator[Appliance]:
+def open_appliance(
+    settings: Settings, *, clock: Clock, door: Door, audit: Audit, lamps: Lamps | None = None
+) -> Iterator[Appliance]:
     """Everything between camera and door, ready to observe frames.
 
     The caller owns `door` and `audit`: a bench may watch without a lock, a test may count what was recorded. Raises
@@ -69,6 +71,7 @@ def open_appliance(settings: Settings, *, clock: Clock, door: Door, audit: Audit
             door=door,
             clock=clock,
             clock_is_trusted=partial(is_after, clock, settings.policy),
+            lamps=lamps,
         )
         loop = DoorLoop(
             vision,
@@ -82,6 +85,7 @@ def open_appliance(settings: Settings, *, clock: Clock, door: Door, audit: Audit
 
 def build_vision(settings: Settings, installed: Installed, stopwatch: Stopwatch) -> Vision:
     """The stages that look at a frame."""
+    from device.camera.checks import StreamGuard
     from device.loop import Vision
     from device.vision.quality import QualityGate
     from device.vision.track import FaceTracker
@@ -91,7 +95,8 @@ def build_vision(settings: Settings, installed: Installed, stopwatch: Stopwatch)
     detector = build_detector(settings, installed, Role.DETECTOR)
     tracker = FaceTracker(detector, build_fitter(settings, installed), settings.detection, stopwatch)
     texture = build_texture(installed, options) if settings.liveness.use_texture else None
-    return Vision(tracker, QualityGate(settings.quality), build_extractor(installed, options), texture)
+    guard = StreamGuard(rate_hz=settings.camera.rate_hz)
+    return Vision(tracker, QualityGate(settings.quality), build_extractor(installed, options), texture, guard=guard)
 
 
 def build_photo_extractor(settings: Settings) -> StillExtractor:

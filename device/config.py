@@ -52,6 +52,11 @@ class CameraSettings(Section, frozen=True):
     rate_hz: Annotated[float, Meta(ge=1.0, le=120.0)] = 15.0
     reopen_after_s: Seconds = 1.0  # the first wait after a camera vanished; doubles up to reopen_after_at_most_s
     reopen_after_at_most_s: Seconds = 30.0
+    pinned_place: PathText = ""  # where on the bus the installed V4L2 camera is; another is refused. Empty: not pinned
+    pinned_driver: PathText = ""  # such as uvcvideo
+    pinned_name: PathText = ""  # as the kernel tells it
+    pinned_format: Annotated[str, Meta(pattern=r"\A(|[ -~]{4})\Z")] = ""  # four-character code, such as MJPG or YUYV
+    allow_virtual: tuple[str, ...] = ()  # names of virtual cameras that may be opened all the same
 
 
 class RuntimeSettings(Section, frozen=True):
@@ -86,21 +91,69 @@ class QualitySettings(Section, frozen=True):
     max_cover: Annotated[float, Meta(gt=0.0, le=10.0)] = 1.0  # 1: what 99.4 % of uncovered faces stay under
 
 
+GestureName = Literal[
+    "turn_left", "turn_right", "look_up", "look_down", "blink", "open_mouth", "come_closer"
+]  # device.liveness.appearance.Gesture
+
+
 class LivenessSettings(Section, frozen=True):
-    """[liveness]: presentation attack detection."""
+    """[liveness]: presentation attack detection. docs/liveness.md says what each mode asks of a person."""
 
-    ascending = (("max_attack_texture_score", "min_texture_score"), ("max_flat_solidity", "min_solidity"))
+    ascending = (
+        ("max_attack_texture_score", "min_texture_score"),
+        ("min_reaction_s", "answer_within_s"),
+        ("hold_off_s", "hold_off_at_most_s"),
+    )
 
-    mode: Literal["passive", "off"] = "passive"  # "off" is for bench work and is refused with real pins
+    mode: Literal["passive", "cooperative", "challenge", "light", "off"] = (
+        "cooperative"  # "off" is for bench work and is refused with real pins
+    )
     use_texture: bool = True  # false: motion alone decides, so a head that does not turn stays undecided
     min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames before a verdict
-    min_texture_score: Ratio = 0.8  # mean over the frames; from here on the texture is live
-    max_attack_texture_score: Ratio = 0.4  # mean over the frames; up to here the texture is an attack
-    max_texture_spread: Ratio = 0.35  # standard deviation over the frames; more is undecided
-    min_depth: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.06  # eye distances no moving plane explains: a head turned
-    min_solidity: Ratio = 0.65  # the least share of the motion that a plane cannot explain, for a head
-    min_change: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.06  # eye distances of motion from which a plane would show
-    max_flat_solidity: Ratio = 0.5  # the largest such share, for a plane
+    min_texture_score: Ratio = 0.8  # mean over the newest frames; from here on the texture is live
+    max_attack_texture_score: Ratio = 0.4  # mean over the newest frames; up to here the texture is an attack
+    max_texture_spread: Ratio = 0.35  # standard deviation over the same frames; more is undecided
+    min_depth: Ratio = 0.034  # eye distances the relief of the mesh moved against a sheet: a head that turned
+    min_solidity: Ratio = 0.1  # the least share of the picture's motion that follows a face's relief, for a head
+    min_change: Ratio = 0.024  # eye distances the picture must have changed before a sheet is called one
+    max_flat_solidity: Ratio = 0.22  # the largest such share, for a sheet
+    max_flat_remainder: Ratio = 0.45  # the largest share of that motion which no sheet explains, for a sheet
+    challenge_after_s: Annotated[float, Meta(ge=0.2, le=60.0)] = 1.5  # cooperative: undecided for so long, be asked
+    challenge_length: Annotated[int, Meta(ge=2, le=8)] = 4  # gestures in one attempt
+    challenge_pause_s: Seconds = 0.35  # the longest pause before a prompt
+    min_reaction_s: Seconds = 0.2  # an answer sooner after its prompt was no answer; people need 0.25 s to react
+    answer_within_s: Seconds = 2.0  # an answer later is none
+    gestures: Annotated[tuple[GestureName, ...], Meta(min_length=3)] = (
+        "turn_left",
+        "turn_right",
+        "look_up",
+        "look_down",
+        "open_mouth",
+        "come_closer",
+    )  # what may be asked for
+    min_turn_deg: Degrees = 14.0  # against the person's own neutral face, as all below
+    min_nod_deg: Degrees = 8.0
+    min_eye_closure: Ratio = 0.3
+    min_mouth_opening: Ratio = 0.1  # of the mouth's width
+    min_approach: Ratio = 0.15  # growth of the face
+    light_left: str = ""  # the door's emitter on the subject's left, such as "white"; empty: none
+    light_right: str = ""
+    light_steps: Annotated[int, Meta(ge=8, le=64)] = 24  # steps of the code
+    light_step_s: Annotated[float, Meta(ge=0.02, le=2.0)] = 0.134  # two frames at 15 a second
+    min_light_response: Ratio = 0.02  # of the face's brightness: an emitter that lights a live face adds this
+    min_light_certainty: Annotated[float, Meta(ge=1.0, le=100.0)] = 6.0  # response by its standard error
+    min_light_shape: Ratio = 0.22  # how differently left and right halves answer the two emitters
+    min_light_relief: Ratio = 0.045  # how far the nose departs from what a bent sheet answers
+    hold_off_s: Seconds = 5.0  # after an attack nobody is let in for so long; doubles with every further attack
+    hold_off_at_most_s: Seconds = 300.0
+    forgive_after_s: Annotated[float, Meta(gt=0.0, le=86_400.0)] = 900.0  # quiet after which attacks are forgotten
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.gestures)) != len(self.gestures):
+            raise ValueError("gestures must not name one twice")
+        if self.mode == "light" and not self.light_left:
+            raise ValueError("light_left must name an emitter in mode light")
 
 
 class RecognitionSettings(Section, frozen=True):

@@ -20,7 +20,7 @@ class Encounter:
 
     def __init__(self, track: Track, judge: LivenessJudge, settings: RecognitionSettings) -> None:
         self.track = track  # where the face was last seen usably
-        self._judge = judge
+        self.judge = judge
         self._settings = settings
         self._templates: list[Template] = []
         self._weights: list[float] = []
@@ -35,14 +35,24 @@ class Encounter:
         return len(self._templates)
 
     @property
+    def newest_at(self) -> float:
+        """Capture time of the newest usable frame, monotonic seconds; 0 before the first."""
+        return 0.0 if self.newest is None else self.newest.captured_at
+
+    @property
     def is_ready(self) -> bool:
         """Enough usable frames to decide."""
         return self.frames >= self._settings.min_frames
 
     @property
     def is_exhausted(self) -> bool:
-        """As many usable frames as a person may be kept waiting for: what is undecided now is a denial."""
-        return self.frames >= self._settings.max_frames
+        """What is undecided now is a denial: a challenge failed, or the person was kept waiting long enough.
+
+        While a challenge or a light code is under way the person is not denied for taking the time it takes.
+        """
+        if self.judge.has_failed:
+            return True
+        return self.frames >= self._settings.max_frames and not self.judge.is_asking
 
     @property
     def main_issue(self) -> QualityIssue | None:
@@ -65,7 +75,7 @@ class Encounter:
         """Add one usable frame and what was measured on it."""
         self._templates.append(template)
         self._weights.append(quality.weight)
-        self._judge.observe(track.mesh, texture_score=texture_score)
+        self.judge.observe(frame.image, track.mesh, texture_score=texture_score)
         self.track, self.newest, self.quality = track, frame, quality
         if self.first_usable_at is None:
             self.first_usable_at = frame.captured_at
@@ -76,4 +86,4 @@ class Encounter:
 
     def verdict(self) -> PadVerdict:
         """What liveness says so far."""
-        return self._judge.verdict()
+        return self.judge.verdict()

@@ -36,7 +36,7 @@ def decision_facts(encounter: Encounter, evidence: Evidence | None, decision: De
         }
     if evidence is not None:
         facts["search"] = _search(evidence.search)
-        facts["liveness"] = _liveness(evidence.pad)
+        facts["liveness"] = {"mode": encounter.judge.mode, **_liveness(evidence.pad)}
         facts["frame_age_s"] = round(evidence.decided_at - evidence.captured_at, 4)
     return facts
 

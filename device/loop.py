@@ -10,13 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from device.audit.kinds import AuditKind
+from device.camera.checks import StreamGuard
 from device.clock import Clock
 from device.config import LivenessSettings, RecognitionSettings
 from device.encounter import Encounter
 from device.errors import AuditError, DeviceError
 from device.facts import decision_facts
-from device.liveness.verdict import LivenessJudge
-from device.ports import Audit, Door, Gallery, TemplateExtractor, TextureScorer
+from device.liveness.solidity import Solidity
+from device.liveness.verdict import MotionCue
+from device.liveness.warden import Warden
+from device.ports import Audit, Door, Gallery, Lamps, TemplateExtractor, TextureScorer
 from device.stopwatch import Stopwatch
 from device.types import Box, Decision, Deny, DenyReason, Evidence, Frame, Grant, Match, PersonId, Quality, TrackId
 from device.vision.quality import QualityGate
@@ -34,6 +37,8 @@ class Vision:
     gate: QualityGate
     extractor: TemplateExtractor
     texture: TextureScorer | None  # None: the installed profile has no texture network
+    motion: Callable[[], MotionCue] = Solidity  # makes the motion cue of one track
+    guard: StreamGuard | None = None  # None: the frames are known not to come from a camera
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Surroundings:
     door: Door
     clock: Clock
     clock_is_trusted: Callable[[], bool]
+    lamps: Lamps | None = None  # None: no emitters, or none that liveness uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class DoorLoop:
         self._vision = vision
         self._world = surroundings
         self._recognition = recognition
-        self._liveness = liveness
+        self._warden = Warden(liveness, motion=vision.motion, door=surroundings.door, lamps=surroundings.lamps)
         self._stopwatch = stopwatch
         self._encounters: dict[TrackId, Encounter] = {}
         self._resting_until: dict[TrackId, float] = {}
@@ -97,7 +103,10 @@ class DoorLoop:
             with self._stopwatch.measure("follow"):
                 tracks = self._vision.tracker.follow(frame)
             decided = self._conclude_visits_of_those_who_left({track.id for track in tracks})
-            decided += [one for track in tracks if (one := self._look_at(track, frame)) is not None]
+            fault = None if self._vision.guard is None else self._vision.guard.inspect(frame)
+            if fault is not None:
+                self._warden.note_stream(fault, tracks)
+            decided += [one for track in tracks if (one := self._look_at(track, frame, faces=len(tracks))) is not None]
         return decided
 
     def conclude(self) -> list[Decided]:
@@ -108,13 +117,17 @@ class DoorLoop:
         """The visits under way, for those who want to show them."""
         return dict(self._encounters)
 
-    def _look_at(self, track: Track, frame: Frame) -> Decided | None:
+    def _look_at(self, track: Track, frame: Frame, *, faces: int) -> Decided | None:
         if frame.captured_at < self._resting_until.get(track.id, frame.captured_at):
             return None
         encounter = self._encounters.get(track.id)
         if encounter is None:
-            encounter = self._encounters[track.id] = Encounter(track, LivenessJudge(self._liveness), self._recognition)
-        if not self._gather(encounter, track, frame) or not encounter.is_ready:
+            encounter = Encounter(track, self._warden.judge_of(track.id), self._recognition)
+            self._encounters[track.id] = encounter
+        is_usable = self._gather(encounter, track, frame)
+        with self._stopwatch.measure("challenge"):
+            self._warden.watch(frame, track, faces=faces)
+        if not (is_usable or encounter.judge.has_failed) or not encounter.is_ready:
             return None
         evidence, decision = self._weigh(encounter)
         if isinstance(decision, Deny) and not self._is_final(decision, encounter):
@@ -166,7 +179,8 @@ class DoorLoop:
             clock_is_trusted=self._world.clock_is_trusted(),
         )
         with self._stopwatch.measure("policy"):
-            return evidence, self._world.decide(evidence)
+            decision = self._world.decide(evidence)
+        return evidence, self._warden.confirm(decision, at=evidence.captured_at)
 
     def _is_final(self, denial: Deny, encounter: Encounter) -> bool:
         """An attack is final at once; every other denial waits for more frames.
@@ -180,6 +194,7 @@ class DoorLoop:
         assert encounter.quality is not None  # noqa: S101 (an encounter that is decided has frames)
         assert encounter.first_usable_at is not None  # noqa: S101 (same)
         sequence, decision = self._record_and_release(encounter, evidence, decision)
+        self._warden.note_decision(decision, encounter.judge, at=encounter.newest_at)
         finished_at = self._world.clock.monotonic()
         rest_s = self._recognition.repeat_after_s
         if isinstance(decision, Grant):
@@ -243,6 +258,7 @@ class DoorLoop:
             self._forget(track)
         for track in [track for track in self._resting_until if track not in present]:
             del self._resting_until[track]
+        self._warden.leave_out(present)
         return decided
 
     def _forget(self, track: TrackId) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from device.types import Box, Face, Frame, Image, Mesh, ModelId, PersonFacts, PersonId, SearchOutcome, Template
@@ -82,6 +82,17 @@ class Door(Protocol):
 
     def indicate(self, indication: str) -> None:
         """Show the person one of the door's indications; never raises for an unreachable daemon."""
+        ...
+
+
+class Lamps(Protocol):
+    """The door's light emitters."""
+
+    def emit_light(self, flashes: Sequence[str], *, step_s: float) -> float:
+        """Flash a code, one emitter's name, "a+b" or "dark" each `step_s` seconds; when it began, monotonic seconds.
+
+        Raises BridgeError when the daemon refuses or cannot be reached.
+        """
         ...
 
 

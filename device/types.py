@@ -193,7 +193,9 @@ class AttackReason(StrEnum):
     """Which cue a presentation attack failed."""
 
     TEXTURE = "texture"  # looks like paper or a screen
-    PLANAR = "planar"  # moves like a flat thing
+    PLANAR = "planar"  # moves like a sheet, flat or bent
+    LIGHT = "light"  # does not answer the door's lamps as a face does
+    INJECTION = "injection"  # the stream is not what a camera delivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,8 @@ class MissingCue(StrEnum):
     FRAMES = "frames"
     TEXTURE = "texture"  # measured, but neither clearly live nor clearly not
     MOTION = "motion"  # the head has not turned enough to tell a head from a picture
+    CHALLENGE = "challenge"  # not asked yet, still being answered, or failed
+    LIGHT = "light"  # the door's lamps have not been answered, or it cannot be told
 
 
 @dataclass(frozen=True, slots=True)

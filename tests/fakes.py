@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from builders import MODEL, make_mesh, make_nonmatch, make_template
 
 from device.errors import AuditError, CameraError, DeviceError
+from device.liveness.solidity import Motion
 from device.types import (
     Box,
     Face,
@@ -146,3 +147,14 @@ class FakeCamera:
 
     def close(self) -> None:
         self.closes += 1
+
+
+class FakeMotion:
+    """A motion cue that says what it was made to say, whatever it is shown."""
+
+    def __init__(self, motion: Motion) -> None:
+        self.motion = motion
+        self.frames = 0
+
+    def observe(self, image: Image, mesh: Mesh) -> None:  # noqa: ARG002 (the port's arguments)
+        self.frames += 1

@@ -141,7 +141,7 @@ def _decide_on(image: Image, stages: Stages, judge: LivenessJudge, stopwatch: St
             with stopwatch.measure(name):
                 scores.append(network.bona_fide_score(image, box))
         with stopwatch.measure("liveness"):
-            judge.observe(mesh, texture_score=float(np.mean(scores)) if scores else None)
+            judge.observe(image, mesh, texture_score=float(np.mean(scores)) if scores else None)
             pad = judge.verdict()
         with stopwatch.measure("search"):
             search = stages.gallery.search(template)

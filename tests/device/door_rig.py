@@ -6,11 +6,12 @@ from functools import partial
 
 import msgspec
 from builders import make_face, make_frame, make_image, make_match, make_mesh, make_person
-from fakes import FakeAudit, FakeDetector, FakeDoor, FakeExtractor, FakeFitter, FakeGallery, FakeTexture
+from fakes import FakeAudit, FakeDetector, FakeDoor, FakeExtractor, FakeFitter, FakeGallery, FakeMotion, FakeTexture
 
 from device.app import earliest_time
 from device.clock import FakeClock
 from device.config import Settings
+from device.liveness.solidity import Motion
 from device.loop import Decided, DoorLoop, Surroundings, Vision
 from device.policy.decide import Policy, decide
 from device.policy.rules import Rule, RuleSettings, door_rules
@@ -21,6 +22,7 @@ from device.vision.quality import QualityGate
 from device.vision.track import FaceTracker
 
 FRAME_S = 1 / 15
+NO_MOTION = Motion(depth=0.0, change=0.0, solidity=0.0, remainder=1.0)
 IMAGE = make_image()
 SETTINGS = Settings()
 
@@ -29,7 +31,12 @@ class DoorRig:
     """One enrolled person stands before the door, frontal and live, until a test changes that."""
 
     def __init__(
-        self, *, texture: FakeTexture | None = None, audit: FakeAudit | None = None, **settings: dict[str, object]
+        self,
+        *,
+        texture: FakeTexture | None = None,
+        audit: FakeAudit | None = None,
+        motion: Motion | None = None,
+        **settings: dict[str, object],
     ) -> None:
         """`settings` are changes by section, such as recognition={"min_frames": 3}."""
         self.settings = msgspec.structs.replace(
@@ -40,6 +47,7 @@ class DoorRig:
         self.mesh: Mesh | None = make_mesh()
         self.detector, self.fitter, self.extractor = FakeDetector(), FakeFitter(self._fit), FakeExtractor()
         self.texture = texture
+        self.motion = NO_MOTION if motion is None else motion
         self.gallery = FakeGallery(make_match(), make_person())
         self.audit = FakeAudit() if audit is None else audit
         self.door = FakeDoor(self.audit)
@@ -51,7 +59,7 @@ class DoorRig:
         tracker = FaceTracker(self.detector, self.fitter, self.settings.detection, self.stopwatch)
         gate = QualityGate(self.settings.quality)
         return DoorLoop(
-            Vision(tracker, gate, self.extractor, self.texture),
+            Vision(tracker, gate, self.extractor, self.texture, motion=lambda: FakeMotion(self.motion)),
             Surroundings(
                 gallery=self.gallery,
                 decide=partial(decide, policy=Policy(self._rules(), self.settings.door.release_for_s)),

@@ -216,7 +216,8 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_every_key_whose_unit_is_not_in_its_type_carries_it_in_its_name() -> None:
-    unitless = {"rate_hz", "threads", "min_frames", "max_frames", "max_faces", "min_margin", "target_fpir", "max_cover"}
+    counts = {"threads", "min_frames", "max_frames", "max_faces", "challenge_length", "light_steps"}
+    unitless = counts | {"rate_hz", "min_margin", "target_fpir", "max_cover"}
     ratios_and_scores = ("min_", "max_")
     for section, key in NUMBERS:
         has_unit = key.endswith(("_px", "_s", "_hz", "_deg"))

@@ -77,7 +77,7 @@ def test_a_grant_says_who_for_how_long_and_on_what_it_rests() -> None:
             "fmr": 1e-4,
             "model": "model-a",
         },
-        "liveness": {"verdict": "bona_fide", "cues": {"texture.score": [0.9123, 0.8]}},
+        "liveness": {"mode": "cooperative", "verdict": "bona_fide", "cues": {"texture.score": [0.9123, 0.8]}},
         "frame_age_s": 0.1235,
     }
 
@@ -111,7 +111,7 @@ def test_a_non_match_says_how_near_the_nearest_was(best: float | None, told: flo
     ],
 )
 def test_every_verdict_on_liveness_is_told(pad: PadVerdict, told: dict[str, object]) -> None:
-    assert decision_facts(visit(), replace(EVIDENCE, pad=pad), DENY)["liveness"] == told
+    assert decision_facts(visit(), replace(EVIDENCE, pad=pad), DENY)["liveness"] == {"mode": "cooperative", **told}
 
 
 def test_without_evidence_there_is_the_visit_and_the_reason() -> None:

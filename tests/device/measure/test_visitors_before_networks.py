@@ -15,7 +15,7 @@ from device.measure.simulate.puppet import Puppet, PuppetVisitor
 from device.measure.simulate.scenes import StagedCamera, Visit, Visitor
 from device.measure.simulate.sheet import Handling, wave
 from device.stopwatch import Stopwatch
-from device.types import Attack, BonaFide, Image, Mesh, PadVerdict
+from device.types import Attack, BonaFide, Frame, Image, Mesh, PadVerdict
 from device.vision.track import Track
 from models.store import Installed
 
@@ -23,19 +23,25 @@ SETTINGS = Settings()
 WALK = walk_up(3, from_mm=1000.0, walk_s=1.0)
 
 
-def follow(visitor: Visitor, networks: Installed, *, seconds: float) -> list[list[Track]]:
-    """The tracks in every frame at 15 frames a second."""
+def film(visitor: Visitor, networks: Installed, *, seconds: float) -> list[tuple[Frame, list[Track]]]:
+    """Every frame at 15 a second, and the tracks in it."""
     tracker = build_vision(SETTINGS, networks, Stopwatch()).tracker
     camera = StagedCamera([Visit("visitor", visitor, seconds)], rate_hz=15.0, clock=FakeClock())
-    return [tracker.follow(frame) for frame in camera.frames()]
+    return [(frame, tracker.follow(frame)) for frame in camera.frames()]
 
 
-def verdicts_by_motion_alone(frames: list[list[Track]]) -> list[PadVerdict]:
+def follow(visitor: Visitor, networks: Installed, *, seconds: float) -> list[list[Track]]:
+    """The tracks in every frame."""
+    return [tracks for _, tracks in film(visitor, networks, seconds=seconds)]
+
+
+def verdicts_by_motion_alone(film: list[tuple[Frame, list[Track]]]) -> list[PadVerdict]:
     """What liveness says in the end of each track, without texture."""
     judges: dict[int, LivenessJudge] = {}
-    for tracks in frames:
+    for frame, tracks in film:
         for track in tracks:
-            judges.setdefault(track.id, LivenessJudge(SETTINGS.liveness)).observe(track.mesh, texture_score=None)
+            judge = judges.setdefault(track.id, LivenessJudge(SETTINGS.liveness))
+            judge.observe(frame.image, track.mesh, texture_score=None)
     return [judge.verdict() for judge in judges.values()]
 
 
@@ -58,7 +64,7 @@ def test_the_mesh_lies_where_the_puppets_face_truly_is(puppet: Puppet, networks:
 
 
 def test_a_puppet_that_turns_its_head_is_bona_fide_by_its_motion(puppet: Puppet, networks: Installed) -> None:
-    verdicts = verdicts_by_motion_alone(follow(PuppetVisitor(puppet, WALK), networks, seconds=6.0))
+    verdicts = verdicts_by_motion_alone(film(PuppetVisitor(puppet, WALK), networks, seconds=6.0))
     assert [type(verdict) for verdict in verdicts] == [BonaFide]
 
 
@@ -67,7 +73,7 @@ def test_a_waved_print_is_never_bona_fide_by_its_motion(
     portrait: Image, portrait_mesh: Mesh, networks: Installed, handling: Handling
 ) -> None:
     attack = PrintAttack(crop_to_face(portrait, portrait_mesh), handling)
-    verdicts = verdicts_by_motion_alone(follow(attack, networks, seconds=6.0))
+    verdicts = verdicts_by_motion_alone(film(attack, networks, seconds=6.0))
     assert verdicts
     assert not any(isinstance(verdict, BonaFide) for verdict in verdicts)
 
@@ -80,5 +86,5 @@ def test_a_print_does_not_look_like_skin(portrait: Image, portrait_mesh: Mesh, s
     camera = StagedCamera([Visit("print", attack, 4.0)], rate_hz=15.0, clock=FakeClock())
     for frame in camera.frames():
         for track in vision.tracker.follow(frame):
-            judge.observe(track.mesh, texture_score=vision.texture.bona_fide_score(frame.image, track.box))
+            judge.observe(frame.image, track.mesh, texture_score=vision.texture.bona_fide_score(frame.image, track.box))
     assert isinstance(judge.verdict(), Attack)
