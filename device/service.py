@@ -10,6 +10,7 @@ from typing import TypeAlias
 from device.app import Appliance
 from device.audit.kinds import AuditKind
 from device.camera.feed import CameraFeed, CameraLost, CameraRestored, FeedEnded
+from device.errors import VideoUnreadableError
 from device.health import notify
 from device.loop import Decided
 from device.ports import Door
@@ -33,9 +34,14 @@ class Service:
         self._feed = feed
         self._door = door
         self._tell = tell
+        self._newest: Frame | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set or a recording ends. Raises ModelError and AuditError after recording the fault."""
+        """Work until `stop` is set or a recording ends.
+
+        Raises ModelError, and VideoUnreadableError for a recording that cannot be read, after recording the fault;
+        AuditError when something cannot be recorded.
+        """
         audit = self._appliance.audit
         audit.append(AuditKind.APPLIANCE_STARTED, self._describe())
         self._feed.start()
@@ -45,19 +51,24 @@ class Service:
             while not stop.is_set():
                 item = self._feed.take(PATIENCE_S)
                 if isinstance(item, FeedEnded):
+                    _refuse_unreadable(item)
                     break
                 self._take_in(item)
-        except ModelError as error:
-            audit.append(AuditKind.FAULT, {"at": "vision", "fault": str(error), "door": "secured"})
+        except (ModelError, VideoUnreadableError) as error:
+            at = "vision" if isinstance(error, ModelError) else "camera"
+            audit.append(AuditKind.FAULT, {"at": at, "fault": str(error), "door": "secured"})
             raise
         finally:
             notify("STOPPING=1")
             self._feed.close()
+        for decided in self._appliance.loop.conclude():
+            self._tell(decided, self._newest)
         audit.append(AuditKind.APPLIANCE_STOPPED, {"dropped_frames": self._feed.dropped})
 
     def _take_in(self, item: Frame | CameraLost | CameraRestored | None) -> None:
         match item:
             case Frame():
+                self._newest = item
                 for decided in self._appliance.loop.observe(item):
                     self._tell(decided, item)
                 notify("WATCHDOG=1")  # only after a complete pass
@@ -86,3 +97,8 @@ class Service:
             "references": gallery.references,
             "people_of_other_models": gallery.excluded_people,
         }
+
+
+def _refuse_unreadable(ended: FeedEnded) -> None:
+    if ended.fault is not None:
+        raise ended.fault

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from device.config import CameraSettings
-from device.errors import CameraError
+from device.errors import CameraError, VideoUnreadableError
 from device.ports import Camera
 from device.types import Frame
 
@@ -29,7 +29,9 @@ class CameraRestored:
 
 @dataclass(frozen=True, slots=True)
 class FeedEnded:
-    """A recording came to its end."""
+    """A recording came to its end, or cannot be read at all."""
+
+    fault: VideoUnreadableError | None = None
 
 
 FeedItem: TypeAlias = Frame | CameraLost | CameraRestored | FeedEnded
@@ -40,6 +42,7 @@ class CameraFeed:
 
     `open_camera` is called again after every failure, with waits that double from `reopen_after_s` up to
     `reopen_after_at_most_s`. A camera that is missing at the start is lost like any other: the door starts without it.
+    A recording ends, and one that cannot be read ends at once: no patience mends a file.
     """
 
     def __init__(self, open_camera: Callable[[], Camera], settings: CameraSettings) -> None:
@@ -57,10 +60,13 @@ class CameraFeed:
         self._thread.start()
 
     def take(self, timeout_s: float) -> FeedItem | None:
-        """What happened next: news of the camera first, else its newest frame; None when `timeout_s` passed."""
+        """What happened next: news of the camera first, else its newest frame; None when `timeout_s` passed.
+
+        The end of a recording comes after its last frame.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._news or self._newest is not None, timeout_s)
-            if self._news:
+            if self._news and not (isinstance(self._news[0], FeedEnded) and self._newest is not None):
                 return self._news.popleft()
             frame, self._newest = self._newest, None
             return frame
@@ -89,6 +95,9 @@ class CameraFeed:
                     return
                 finally:
                     camera.close()
+            except VideoUnreadableError as error:
+                self._tell(FeedEnded(error))
+                return
             except CameraError as error:
                 was_lost = True
                 self._tell(CameraLost(str(error), wait_s))

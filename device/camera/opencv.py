@@ -16,7 +16,7 @@ from device.types import Frame
 STREAM_TIMEOUT_MS = 5000  # a stream that says nothing for this long is lost
 LOG_NOTHING = 0  # cv2.utils.logging.LOG_LEVEL_SILENT
 _STREAM = re.compile(r"^(rtsp|rtsps|http|https)://")
-_SECRET = re.compile(r"//[^@/]*@")  # user:password@ in a stream's address
+_SECRET = re.compile(r"//[^/]*@")  # user:password@ in a stream's address
 
 
 def open_camera(settings: CameraSettings, clock: Clock) -> LiveCamera | VideoFile:
@@ -24,7 +24,7 @@ def open_camera(settings: CameraSettings, clock: Clock) -> LiveCamera | VideoFil
 
     Raises CameraError when it cannot be opened and VideoUnreadableError for a file that is no video.
     """
-    cv2.utils.logging.setLogLevel(LOG_NOTHING)  # our error says it in one sentence; OpenCV's own lines would only frighten
+    cv2.utils.logging.setLogLevel(LOG_NOTHING)  # our error says it in one sentence, without OpenCV's own lines
     source = settings.source
     if source.isdecimal() or source.startswith("/dev/") or _STREAM.match(source):
         return LiveCamera(settings, clock)
@@ -42,7 +42,10 @@ class LiveCamera:
     def __init__(self, settings: CameraSettings, clock: Clock) -> None:
         self._clock = clock
         self._name = described(settings.source)
-        self._capture = _open_live(settings)
+        try:
+            self._capture = _open_live(settings)
+        except cv2.error as error:  # such as a number that no C integer holds
+            raise CameraError(f"{self._name} cannot be opened") from error
         if not self._capture.isOpened():
             raise CameraError(f"{self._name} cannot be opened")
 
@@ -85,15 +88,16 @@ class VideoFile:
     def frames(self) -> Iterator[Frame]:
         """The frames of the recording at their times; ends with it. Raises VideoUnreadableError when it holds none."""
         started_at = self._clock.monotonic()
-        position = sequence = 0
+        position = due = sequence = 0
         while self._capture.grab():
-            due_s = sequence / self._rate_hz
+            due_s = due / self._rate_hz
             if position / self._own_rate_hz >= due_s - 1e-6:
                 is_decoded, image = self._capture.retrieve()
                 if is_decoded and image is not None:
                     self._clock.sleep(max(0.0, started_at + due_s - self._clock.monotonic()))
                     yield Frame(image, self._clock.monotonic(), sequence)
-                sequence += 1
+                    sequence += 1
+                due += 1
             position += 1
         if sequence == 0:
             raise VideoUnreadableError(f"{self._file}: no frame of it can be decoded")
