@@ -40,6 +40,8 @@ from firmware_bridge.types import Indication
 from firmware_bridge.wiegand import FORMATS, Format, declare
 
 CONTACT_LINES = ("rex", "position", "tamper", "fire", "partner")
+SPI0_PINS = (9, 10, 11)  # of every Raspberry Pi: MISO, MOSI, clock
+SPI0_SELECT_PINS = (8, 7)
 PIN_KEYS = frozenset({"red", "green", "blue", "white", "left", "right", "buzzer", "out_d0", "out_d1", "in_d0", "in_d1"})
 
 
@@ -114,8 +116,7 @@ def fitted_pins(settings: BridgeSettings) -> list[tuple[str, int]]:
         keys = [key for key in section.__struct_fields__ if key in PIN_KEYS]
         pins += [(f"{name}.{key}", getattr(section, key)) for key in keys]
     if any(getattr(settings, line).adc_channel != NOT_FITTED for line in CONTACT_LINES):
-        adc = settings.adc
-        pins += [("adc", pin) for pin in (adc.clock_pin, adc.mosi_pin, adc.miso_pin, adc.select_pin)]
+        pins += [("adc", pin) for pin in (*SPI0_PINS, SPI0_SELECT_PINS[settings.adc.chip_select])]
     return [(line, pin) for line, pin in pins if pin != NOT_FITTED]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -202,11 +204,20 @@ class GpioContact:
             self._input.close()
 
 
-class SupervisedContact:
-    """A contact with end-of-line resistors, measured by one channel of an MCP3008. `spi` are gpiozero's SPI pins."""
+@dataclass(frozen=True, slots=True)
+class AdcPlace:
+    """One channel of one converter on SPI0."""
 
-    def __init__(self, channel: int, loop: Loop, *, active_open: bool, spi: dict[str, Any], line: str) -> None:
-        from gpiozero import MCP3008
+    factory: Factory
+    chip_select: int
+    channel: int
+
+
+class SupervisedContact:
+    """A contact with end-of-line resistors, measured by one channel of an MCP3008."""
+
+    def __init__(self, place: AdcPlace, loop: Loop, *, active_open: bool, line: str) -> None:
+        from gpiozero import MCP3008, Device, GPIOZeroWarning
 
         self._line = line
         self._loop = loop
@@ -217,8 +228,14 @@ class SupervisedContact:
             LoopState.CUT: Reading.CUT,
             LoopState.FAULT: Reading.FAULT,
         }
-        with gpio_errors(line):
-            self._channel = MCP3008(channel, **spi)
+        # Parts of gpiozero's SPI ask for a default factory, and would guess one; there is only the one that was named.
+        Device.pin_factory = place.factory
+        with gpio_errors(line), warnings.catch_warnings():
+            warnings.simplefilter("error", GPIOZeroWarning)  # it would fall back to toggling pins in Python
+            try:
+                self._channel = MCP3008(place.channel, port=0, device=place.chip_select, pin_factory=place.factory)
+            except GPIOZeroWarning as error:
+                raise LineError(f"{line}: {error}") from error
 
     def read(self) -> Reading:
         with gpio_errors(self._line):

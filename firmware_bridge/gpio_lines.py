@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from firmware_bridge.gpio import (
+    AdcPlace,
     Factory,
     GpioContact,
     GpioLock,
@@ -39,15 +40,8 @@ class GpioLines:
 
     def supervised(self, section: ContactSection, adc: AdcSection, line: str) -> Contact:
         loop = Loop(adc.pull_up_ohm, adc.series_ohm, adc.parallel_ohm, adc.tolerance)
-        spi = {
-            "clock_pin": adc.clock_pin,
-            "mosi_pin": adc.mosi_pin,
-            "miso_pin": adc.miso_pin,
-            "select_pin": adc.select_pin,
-            "pin_factory": self.factory,
-        }
-        is_open = section.active == "high"
-        return SupervisedContact(section.adc_channel, loop, active_open=is_open, spi=spi, line=line)
+        place = AdcPlace(self.factory, adc.chip_select, section.adc_channel)
+        return SupervisedContact(place, loop, active_open=section.active == "high", line=line)
 
     def pulses(self, pins: tuple[int, int], heard: Callable[[bool], None]) -> Closable:
         return GpioPulses(pins, heard, factory=self.factory)

@@ -153,8 +153,8 @@ class PanelRelay:
 
 def _count(order: Mapping[str, object], key: str) -> int:
     value = order[key]
-    if not isinstance(value, int):
-        raise ValueError(f"{key} is not a number")  # noqa: TRY004 (one kind of error for everything malformed)
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{key} is not a count")
     return value
 
 

@@ -112,12 +112,9 @@ class PartnerSection(ContactSection, frozen=True):
 
 
 class AdcSection(Section, frozen=True):
-    """[adc]: an MCP3008 for supervised lines: pull-up to its reference, contact with two end-of-line resistors."""
+    """[adc]: an MCP3008 on SPI0 for supervised lines: pull-up to its reference, two end-of-line resistors a contact."""
 
-    clock_pin: Pin = 11
-    mosi_pin: Pin = 10
-    miso_pin: Pin = 9
-    select_pin: Pin = 8
+    chip_select: Literal[0, 1] = 0
     pull_up_ohm: Ohms = 2200.0
     series_ohm: Ohms = 1000.0  # in series with the contact: all that is left while it is closed
     parallel_ohm: Ohms = 2200.0  # across the contact: added while it is open
