@@ -54,6 +54,8 @@ def open_server(settings: BridgeSettings, clock: Clock, notifier: Notifier) -> I
         lines, mock = open_lines(settings, state_folder)
         wires = open_wires(settings, lines)
         leaving.callback(wires.close)
+        if mock is not None:
+            mock.connect(settings.pins)
         spool = Spool(state_folder / "spool", max_events=settings.daemon.spool_max_events)
         leaving.callback(spool.close)
         keeper = Keeper(settings, wires, spool, clock)

@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -184,7 +184,8 @@ class DoorClient:
 
     def _ask(self, request: Request, wanted: type[ReplyT]) -> ReplyT:
         with self._connected() as connection, connection.makefile("rb") as lines:
-            connection.sendall(encode(request))
+            with suppress(BrokenPipeError, ConnectionResetError):  # refused before we spoke: the reason can be read
+                connection.sendall(encode(request))
             return _expect(_next_reply(lines.readline()), wanted)
 
     @contextmanager

@@ -139,8 +139,8 @@ def _check_times(settings: BridgeSettings) -> None:
 
 def _check_lines(settings: BridgeSettings) -> None:
     pins, wiegand = settings.pins, settings.wiegand
-    if (pins.record or pins.grounded) and pins.factory != "mock":
-        raise DoorConfigError('[pins] record, grounded: only the factory "mock" has them')
+    if (pins.record or pins.edges or pins.grounded) and pins.factory != "mock":
+        raise DoorConfigError('[pins] record, edges, grounded: only the factory "mock" has them')
     for pair in ("out", "in"):
         wires = {getattr(wiegand, f"{pair}_d0"), getattr(wiegand, f"{pair}_d1")}
         if NOT_FITTED in wires and len(wires) > 1:

@@ -47,6 +47,7 @@ class PinsSection(Section, frozen=True):
     factory: Literal["lgpio", "mock", "gpiod"] = "lgpio"  # gpiod: Jetson and any other libgpiod machine
     chip: Annotated[int, Meta(ge=0, le=63)] = 0  # /dev/gpiochipN
     record: str = ""  # mock only: append every level of every pin to this file
+    edges: str = ""  # mock only: a named pipe of lines "PIN LEVEL", what the wires outside do
     grounded: tuple[Pin, ...] = ()  # mock only: inputs that are wired to ground from the start, as closed loops are
 
 

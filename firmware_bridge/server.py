@@ -16,7 +16,7 @@ from firmware_bridge.peers import Peer, identify
 from firmware_bridge.protocol import Done, Refusal, Watch, decode_request, encode
 from firmware_bridge.waker import Waker
 
-MAX_CONNECTIONS = 32
+MAX_CONNECTIONS = 16  # of one user: nobody can keep the others out
 EVENTS_AT_ONCE = 100  # sent to one watcher between two looks at the inputs
 
 
@@ -106,8 +106,9 @@ class Server:
         self._peers[connection] = peer
         if not self._commands.may_talk(peer):
             self._refuse(connection, Refusal("not_allowed", f"{peer.actor} has no part in this door"))
-        elif len(self._peers) > MAX_CONNECTIONS:
-            self._refuse(connection, Refusal("too_many", f"the door talks to {MAX_CONNECTIONS} clients at once"))
+        elif sum(one.uid == peer.uid for one in self._peers.values()) > MAX_CONNECTIONS:
+            sentence = f"the door talks to {MAX_CONNECTIONS} clients of one user at once"
+            self._refuse(connection, Refusal("too_many", sentence))
         else:
             self._selector.register(client, selectors.EVENT_READ, lambda: self._talk(connection))
 

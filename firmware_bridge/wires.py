@@ -10,8 +10,9 @@ from firmware_bridge.config import CONTACT_LINES, BridgeSettings, fitted_pins
 from firmware_bridge.gpio import drive_input, open_lgpio, open_mock, pin_levels
 from firmware_bridge.gpio_lines import GpioLines
 from firmware_bridge.lines import Lines
+from firmware_bridge.mock_edges import follow_edges
 from firmware_bridge.ports import Contact, Lock, Output
-from firmware_bridge.sections import NOT_FITTED, ContactSection
+from firmware_bridge.sections import NOT_FITTED, ContactSection, PinsSection
 from firmware_bridge.wiegand_lines import FakeWaveChip, WaveChip
 
 LAMPS = ("red", "green", "blue", "left", "right", "buzzer")
@@ -36,6 +37,13 @@ class MockBoard:
     def drive(self, line: str, *, high: bool) -> None:
         """Set the level of a fitted input."""
         drive_input(self.lines.factory, self.pins[line], high=high)
+
+    def connect(self, pins: PinsSection) -> None:
+        """Let the simulated wires outside do what the configuration says, once the inputs are claimed."""
+        for pin in pins.grounded:
+            drive_input(self.lines.factory, pin, high=False)
+        if pins.edges:
+            follow_edges(Path(pins.edges), lambda pin, high: drive_input(self.lines.factory, pin, high=high))
 
     @property
     def waves(self) -> FakeWaveChip:
@@ -115,6 +123,4 @@ def _open_contacts(settings: BridgeSettings, lines: Lines) -> dict[str, Contact]
         contacts[line] = (
             lines.supervised(section, settings.adc, line) if is_supervised else lines.contact(section, line)
         )
-    for pin in settings.pins.grounded:
-        drive_input(lines.factory, pin, high=False)  # type: ignore[attr-defined] # checked: only mock pins have it
     return contacts
