@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from firmware_bridge.board import advice
 from firmware_bridge.clock import Clock
 from firmware_bridge.commands import Commands, Rules
 from firmware_bridge.config import BridgeSettings, wiegand_format
@@ -64,8 +65,9 @@ def open_server(settings: BridgeSettings, clock: Clock, notifier: Notifier) -> I
         is_read = settings.wiegand.in_d0 != NOT_FITTED
         reader = CardReader(receiver, wiegand_format(settings.wiegand), clock) if is_read else None
         presenter = CardPresenter(wiegand_format(settings.wiegand), settings.wiegand, wires.wave, panel)
+        advised = advice() if mock is None else ()
         rules = Rules(settings.daemon, settings.osdp, access, settings.door.max_release_s)
-        commands = Commands(rules, keeper, spool, clock, Extras(presenter, panel, reader, mock))
+        commands = Commands(rules, keeper, spool, clock, Extras(presenter, panel, reader, mock, advised))
         optional: tuple[Timed | None, ...] = (reader, panel, Watchdog(notifier, clock))
         timed = [keeper, *(part for part in optional if part is not None)]
         server = Server(listen(path), commands, timed, clock, max_bytes=settings.daemon.max_message_bytes)

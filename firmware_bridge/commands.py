@@ -146,7 +146,8 @@ class Commands:
                     return Refused(reason="own", sentence=f"{indication} is shown by the door itself")
                 self._keeper.indicate(indication)
             case QueryStatus():
-                return self._keeper.status(panel=self._extras.panel_link, panel_key=self._extras.panel_key)
+                extras = self._extras
+                return self._keeper.status(panel=extras.panel_link, panel_key=extras.panel_key, advice=extras.advice)
             case FetchEvents(after=after, limit=limit):
                 return Events(events=self.events(after=after, limit=limit), last_sequence=self.last_sequence)
             case Acknowledge(sequence=sequence):

@@ -20,6 +20,7 @@ class Extras:
     panel: OsdpReader | None
     reader: CardReader | None
     mock: MockBoard | None
+    advice: tuple[str, ...] = ()  # to whoever installed the machine
 
     @property
     def panel_link(self) -> str:

@@ -149,8 +149,8 @@ class Keeper:
         if self._faults.pop(line, None) is not None:
             self.note([Occurrence(EventKind.LINE_RESTORED, detail=line)])
 
-    def status(self, *, panel: str, panel_key: str) -> DoorStatus:
-        """How the door is now; `panel` and `panel_key` are how its link to a panel is."""
+    def status(self, *, panel: str = "not_fitted", panel_key: str = "", advice: tuple[str, ...] = ()) -> DoorStatus:
+        """How the door is now; the arguments are what only others know: the link to a panel, the machine."""
         spool_fault = () if self._spool.fault is None else (self._spool.fault,)
         now = self._clock.monotonic()
         return DoorStatus(
@@ -161,6 +161,7 @@ class Keeper:
             indication=self._fascia.indicator.shown(now),
             inputs=self._inputs.readings,
             faults=(*self._faults.values(), *spool_fault),
+            advice=advice,
             is_tampered=self.door.is_tampered,
             is_sealed=self.door.is_sealed,
             partner_is_sealed=self._inputs.is_active("partner"),

@@ -215,6 +215,7 @@ class DoorStatus(Message, frozen=True, tag="door_status"):
     indication: Indication
     inputs: dict[str, Reading]  # fitted line -> what it shows
     faults: tuple[str, ...]  # one sentence each; empty: none
+    advice: tuple[str, ...]  # what whoever installed the machine should still do, one sentence each
     is_tampered: bool
     is_sealed: bool  # closed and locked
     partner_is_sealed: bool | None  # the other door of an airlock; None: not fitted

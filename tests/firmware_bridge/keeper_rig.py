@@ -73,7 +73,7 @@ class Rig:
 
     @property
     def status(self) -> DoorStatus:
-        return self.keeper.status(panel="not_fitted", panel_key="")
+        return self.keeper.status()
 
     def lit(self) -> set[str]:
         return {name for name, lamp in self.lamps.items() if lamp.is_on}
