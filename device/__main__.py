@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import signal
 import sys
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from device.config import Settings, read_settings
 from device.errors import DeviceError
+from device.journal import log_to_standard_error
 from device.threads import limit_blas_threads
 from firmware_bridge.errors import BridgeError
 from models.errors import ModelError
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m device", description="The Lintel appliance, headless.")
     parser.add_argument("--config", type=Path, required=True, help="the configuration file, such as lintel.toml")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    log_to_standard_error()
     try:
         settings = read_settings(options.config)
         limit_blas_threads(settings.runtime.threads)

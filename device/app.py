@@ -9,8 +9,10 @@ from datetime import UTC, datetime, time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from device.clock import Clock
-from device.config import PolicySettings, Settings
+from device.config import PolicySettings, RecognitionSettings, Settings
 from device.policy.decide import Policy, decide
 from device.policy.rules import RuleSettings, door_rules
 from device.policy.threshold import OperatingPoint, ThresholdPolicy
@@ -76,7 +78,7 @@ def open_appliance(
         loop = DoorLoop(
             vision,
             surroundings,
-            recognition=settings.recognition,
+            recognition=with_constancy(settings.recognition, template_card(installed)),
             liveness=settings.liveness,
             stopwatch=stopwatch,
         )
@@ -173,6 +175,15 @@ def build_decide(settings: Settings, installed: Installed) -> Callable[[Evidence
         )
     )
     return partial(decide, policy=Policy(rules, settings.door.release_for_s))
+
+
+def with_constancy(settings: RecognitionSettings, card: ModelCard) -> RecognitionSettings:
+    """`min_constancy` is in MobileFaceNet's scores; no network may use less than its score at its highest measured FMR.
+
+    dlib's cosines lie between 0.8 and 1: 0.35 would never notice that another face took the place of the first.
+    """
+    least = min((point.threshold for point in card.operating_points), default=1.0)
+    return replace(settings, min_constancy=max(settings.min_constancy, least))
 
 
 def template_card(installed: Installed) -> ModelCard:

@@ -72,7 +72,9 @@ class DetectionSettings(Section, frozen=True):
 
     min_score: Ratio = 0.5  # the detector's own score; MediaPipe's default
     min_presence: Ratio = 0.5  # the mesh's belief below which a track is lost
-    redetect_every_s: Seconds = 1.0  # while faces are followed, look for new ones this often
+    redetect_every_s: Annotated[float, Meta(gt=0.0, le=5.0)] = (
+        1.0  # while faces are followed, look for new ones this often
+    )
     max_faces: Annotated[int, Meta(ge=1, le=16)] = 3  # the largest ones; each costs as much as the first
 
 
@@ -110,7 +112,9 @@ class LivenessSettings(Section, frozen=True):
     )
     use_texture: bool = True  # false: motion alone decides, so a head that does not turn stays undecided
     min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames before a verdict
-    min_texture_score: Ratio = 0.8  # mean over the newest frames; from here on the texture is live
+    min_texture_score: Annotated[float, Meta(ge=0.5, le=1.0)] = (
+        0.8  # mean over the newest frames; from here on the texture is live
+    )
     max_attack_texture_score: Ratio = 0.4  # mean over the newest frames; up to here the texture is an attack
     max_texture_spread: Ratio = 0.35  # standard deviation over the same frames; more is undecided
     min_depth: Ratio = 0.034  # eye distances the relief of the mesh moved against a sheet: a head that turned
@@ -142,7 +146,7 @@ class LivenessSettings(Section, frozen=True):
     light_step_s: Annotated[float, Meta(ge=0.02, le=2.0)] = 0.134  # two frames at 15 a second
     min_light_response: Ratio = 0.02  # of the face's brightness: an emitter that lights a live face adds this
     min_light_certainty: Annotated[float, Meta(ge=1.0, le=100.0)] = 6.0  # response by its standard error
-    min_light_shape: Ratio = 0.22  # how differently left and right halves answer the two emitters
+    min_light_shape: Ratio = 0.2  # how differently left and right halves answer the two emitters
     min_light_relief: Ratio = 0.045  # how far the nose departs from what a bent sheet answers
     hold_off_s: Seconds = 5.0  # after an attack nobody is let in for so long; doubles with every further attack
     hold_off_at_most_s: Seconds = 300.0
@@ -167,14 +171,18 @@ class RecognitionSettings(Section, frozen=True):
     min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames fused into one probe
     max_frames: Annotated[int, Meta(ge=1, le=120)] = 30  # without a grant by then the person is denied
     repeat_after_s: Seconds = 3.0  # who was denied and stays is looked at again after this
-    repeat_after_grant_s: Seconds = 10.0  # who was let in and stays is looked at again after this
-    min_constancy: Score = 0.35  # a frame less like the frames before it starts a new track: it may be someone else
+    repeat_after_grant_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = (
+        10.0  # who was let in and stays is looked at again after this
+    )
+    min_constancy: Annotated[float, Meta(ge=0.2, le=1.0)] = (
+        0.35  # a frame less like the frames before it starts a new track: it may be someone else
+    )
 
 
 class PolicySettings(Section, frozen=True):
     """[policy]: the door's rules."""
 
-    freshness_s: Seconds = 0.5  # the newest frame behind a grant may be this old
+    freshness_s: Annotated[float, Meta(gt=0.0, le=2.0)] = 0.5  # the newest frame behind a grant may be this old
     clock_must_be_after: date = date(2026, 1, 1)  # a civil clock before this date has lost its battery
 
 
@@ -197,6 +205,11 @@ class Settings(Section, frozen=True):
     recognition: RecognitionSettings = RecognitionSettings()
     policy: PolicySettings = PolicySettings()
     door: DoorSettings = DoorSettings()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.liveness.min_frames > self.recognition.max_frames:
+            raise ValueError("[liveness] min_frames must not exceed [recognition] max_frames: nobody could get in")
 
     @property
     def state_folder(self) -> Path:

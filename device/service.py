@@ -10,7 +10,7 @@ from typing import TypeAlias
 from device.app import Appliance
 from device.audit.kinds import AuditKind
 from device.camera.feed import CameraFeed, CameraLost, CameraRestored, FeedEnded
-from device.errors import VideoUnreadableError
+from device.errors import CameraError
 from device.health import notify
 from device.loop import Decided
 from device.ports import Door
@@ -39,8 +39,8 @@ class Service:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set or a recording ends.
 
-        Raises ModelError, and VideoUnreadableError for a recording that cannot be read, after recording the fault;
-        AuditError when something cannot be recorded.
+        Raises ModelError, and CameraError for a recording that cannot be read or a camera thread that died, after
+        recording the fault; AuditError when something cannot be recorded.
         """
         audit = self._appliance.audit
         audit.append(AuditKind.APPLIANCE_STARTED, self._describe())
@@ -54,7 +54,7 @@ class Service:
                     _refuse_unreadable(item)
                     break
                 self._take_in(item)
-        except (ModelError, VideoUnreadableError) as error:
+        except (ModelError, CameraError) as error:
             at = "vision" if isinstance(error, ModelError) else "camera"
             audit.append(AuditKind.FAULT, {"at": at, "fault": str(error), "door": "secured"})
             raise
@@ -71,7 +71,6 @@ class Service:
                 self._newest = item
                 for decided in self._appliance.loop.observe(item):
                     self._tell(decided, item)
-                notify("WATCHDOG=1")  # only after a complete pass
             case CameraLost(fault=fault, retry_in_s=seconds):
                 log.error("camera.lost", extra={"fault": fault, "retry_in_s": seconds})
                 self._tell(item, None)
@@ -84,6 +83,7 @@ class Service:
                 self._door.indicate("ready")
             case None:
                 pass
+        notify("WATCHDOG=1")  # only after a complete pass; waiting for a camera that is gone is one, too
 
     def _describe(self) -> dict[str, object]:
         gallery = self._appliance.gallery

@@ -42,7 +42,7 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module_name), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
 
@@ -85,9 +85,8 @@ def settings_for(config: Path | None, state: Path | None) -> Settings:
 def main() -> None:
     """Run the command. Every known fault is one sentence on standard error and the exit code of its kind."""
     try:
-        lintel.main(standalone_mode=False)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
+        status = lintel.main(standalone_mode=False)  # what a command gave ctx.exit(); anything else is None
+        sys.exit(status if isinstance(status, int) else 0)
     except click.Abort:
         complain("interrupted")
         sys.exit(130)

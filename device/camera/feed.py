@@ -53,23 +53,33 @@ class CameraFeed:
         self._newest: Frame | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="camera", daemon=True)  # a driver may block for ever
+        self._is_started = self._has_ended = False
         self.dropped = 0  # frames that a newer one replaced before anybody took them
 
     def start(self) -> None:
         """Open the camera in the background."""
         self._thread.start()
+        self._is_started = True
 
     def take(self, timeout_s: float) -> FeedItem | None:
         """What happened next: news of the camera first, else its newest frame; None when `timeout_s` passed.
 
-        The end of a recording comes after its last frame.
+        The end of a recording comes after its last frame. Raises CameraError when the camera's thread ended without a
+        word, which only a bug in a driver's binding can bring about: the service must not wait for ever.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._news or self._newest is not None, timeout_s)
             if self._news and not (isinstance(self._news[0], FeedEnded) and self._newest is not None):
                 return self._news.popleft()
             frame, self._newest = self._newest, None
+            if frame is None and self._has_died:
+                raise CameraError("the camera's thread ended unexpectedly; the log says why")
             return frame
+
+    @property
+    def _has_died(self) -> bool:
+        is_expected = self._has_ended or self._stopping.is_set() or not self._is_started
+        return not is_expected and not self._thread.is_alive()
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop, and wait up to `timeout_s` for the camera to be let go."""
@@ -114,5 +124,6 @@ class CameraFeed:
         with self._changed:
             if isinstance(news, CameraLost):
                 self._newest = None  # what was taken before the fault is not looked at after it
+            self._has_ended = self._has_ended or isinstance(news, FeedEnded)
             self._news.append(news)
             self._changed.notify()
