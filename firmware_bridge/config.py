@@ -42,7 +42,9 @@ from firmware_bridge.wiegand import FORMATS, Format, declare
 CONTACT_LINES = ("rex", "position", "tamper", "fire", "partner")
 SPI0_PINS = (9, 10, 11)  # of every Raspberry Pi: MISO, MOSI, clock
 SPI0_SELECT_PINS = (8, 7)
-PIN_KEYS = frozenset({"red", "green", "blue", "white", "left", "right", "buzzer", "out_d0", "out_d1", "in_d0", "in_d1"})
+PIN_KEYS = frozenset(
+    {"red", "green", "blue", "white", "left", "right", "up", "down", "buzzer", "out_d0", "out_d1", "in_d0", "in_d1"}
+)
 
 
 class BridgeSettings(Section, frozen=True):

@@ -23,6 +23,8 @@ class Lamp(StrEnum):
     BLUE = "blue"
     LEFT = "left"
     RIGHT = "right"
+    UP = "up"
+    DOWN = "down"
     BUZZER = "buzzer"
 
 
@@ -36,11 +38,13 @@ COLOURS: dict[str, frozenset[str]] = {
     "white": frozenset({Lamp.RED, Lamp.GREEN, Lamp.BLUE}),
     "left": frozenset({Lamp.LEFT}),
     "right": frozenset({Lamp.RIGHT}),
+    "up": frozenset({Lamp.UP}),
+    "down": frozenset({Lamp.DOWN}),
     "tone": frozenset({Lamp.BUZZER}),
 }
 
 EMITTER_COLOURS: dict[str, frozenset[str]] = {
-    name: frozenset({name}) for name in ("red", "green", "blue", "white")
+    name: frozenset({name}) for name in ("red", "green", "blue", "white", "left", "right")
 }  # of the light emitters, where white is a lamp of its own
 
 Voice: TypeAlias = tuple[Pattern | None, float]  # what is to be seen, and since when

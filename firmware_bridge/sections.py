@@ -138,6 +138,10 @@ class PatternsSection(Section, frozen=True):
     hold_still: PatternText = "blue 1, repeat"
     look_left: PatternText = "left+blue 0.4, dark 0.2, repeat"
     look_right: PatternText = "right+blue 0.4, dark 0.2, repeat"
+    look_up: PatternText = "up+blue 0.4, dark 0.2, repeat"
+    look_down: PatternText = "down+blue 0.4, dark 0.2, repeat"
+    blink: PatternText = "cyan 0.1, dark 0.1, cyan 0.1, dark 0.7, repeat"
+    open_mouth: PatternText = "cyan 0.6, dark 0.6, repeat"
     granted: PatternText = "green+tone 0.4, green 2.6"
     denied: PatternText = "red+tone 0.15, red 0.1, red+tone 0.15, red 1.6"
     try_again_later: PatternText = "amber 0.5, dark 0.5, amber 0.5, dark 0.5, amber 0.5, dark 0.5"
@@ -149,13 +153,15 @@ class PatternsSection(Section, frozen=True):
 
 
 class IndicatorSection(Section, frozen=True):
-    """[indicator]: lamps and buzzer; a colour lamp takes three pins, arrows or side lamps are left and right."""
+    """[indicator]: lamps and buzzer; a colour lamp takes three pins, arrows or side lamps show where to look."""
 
     red: Pin = NOT_FITTED
     green: Pin = NOT_FITTED
     blue: Pin = NOT_FITTED
     left: Pin = NOT_FITTED
     right: Pin = NOT_FITTED
+    up: Pin = NOT_FITTED
+    down: Pin = NOT_FITTED
     buzzer: Pin = NOT_FITTED
     silent: bool = False  # no sound at all, not even for an alarm
     forget_after_s: Seconds = 10.0  # an indication that nobody asks for any more ends
@@ -169,6 +175,8 @@ class LightSection(Section, frozen=True):
     green: Pin = NOT_FITTED
     blue: Pin = NOT_FITTED
     white: Pin = NOT_FITTED
+    left: Pin = NOT_FITTED  # two emitters at the sides see a face's shape
+    right: Pin = NOT_FITTED
 
 
 class WiegandSection(Section, frozen=True):

@@ -15,8 +15,8 @@ from firmware_bridge.ports import Contact, Lock, Output
 from firmware_bridge.sections import NOT_FITTED, ContactSection, PinsSection
 from firmware_bridge.wiegand_lines import FakeWaveChip, WaveChip
 
-LAMPS = ("red", "green", "blue", "left", "right", "buzzer")
-EMITTERS = ("red", "green", "blue", "white")
+LAMPS = ("red", "green", "blue", "left", "right", "up", "down", "buzzer")
+EMITTERS = ("red", "green", "blue", "white", "left", "right")
 
 
 @dataclass(frozen=True, slots=True)
