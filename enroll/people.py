@@ -35,7 +35,15 @@ def people() -> None:
 
 @people.command()
 @click.argument("name", callback=_clean)
-@click.option("--photo", "photos", multiple=True, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option(
+    "--photo",
+    "photos",
+    multiple=True,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(path_type=Path),
+    help="Photos of that one person, each with one face.",
+)
 @click.argument("more_photos", nargs=-1, metavar="", type=click.Path(path_type=Path))
 @click.option("--allow-duplicate", is_flag=True, help="Enrol although the door takes them for somebody enrolled.")
 @json_option

@@ -97,6 +97,12 @@ class SourceTree:
                     yield module, node.lineno
 
 
+def forget() -> None:
+    """Let the syntax trees go: a million nodes make every garbage collection of the tests that follow slow."""
+    for remembered in (parsed, _nodes, _imports):
+        remembered.cache_clear()
+
+
 def root_of(target: str) -> str:
     """The distribution's top package: `onnxruntime` of `onnxruntime.quantization`."""
     return target.partition(".")[0]
@@ -108,16 +114,20 @@ def is_foreign(target: str) -> bool:
 
 
 @cache
+def parsed(source: str) -> ast.Module:
+    """The syntax tree of `source`, which nobody changes."""
+    return ast.parse(source)
+
+
+@cache
 def _nodes(source: str) -> tuple[ast.AST, ...]:
-    return tuple(ast.walk(ast.parse(source)))
+    return tuple(ast.walk(parsed(source)))
 
 
 @cache
 def _imports(source: str) -> tuple[tuple[list[tuple[str, str]], bool, bool], ...]:
     """Of each import: what may be meant (a module, or a name in it), whether in a function, whether for types only."""
-    return tuple(
-        (found, inside, types) for node, inside, types in _walk(ast.parse(source)) if (found := _targets(node))
-    )
+    return tuple((found, inside, types) for node, inside, types in _walk(parsed(source)) if (found := _targets(node)))
 
 
 def _module_name(file: Path) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from source_tree import SourceTree, is_foreign, root_of
+from source_tree import SourceTree, forget, is_foreign, root_of
 
-TREE = SourceTree.of(ROOT)
+TREE = SourceTree.of(Path(__file__).resolve().parents[1])
 
 LINES_AT_MOST, FUNCTION_LINES_AT_MOST = 350, 50
 
@@ -93,6 +93,12 @@ CLOCK_READERS = {
     "datetime.today": set[str](),
     "date.today": set[str](),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_syntax_trees() -> Iterator[None]:
+    yield
+    forget()
 
 
 def lies_in(module: str, places: Iterable[str]) -> bool:
