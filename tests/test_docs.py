@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import re
 import tomllib
 from collections.abc import Iterator
@@ -27,14 +28,8 @@ ERROR_MODULES = (device_errors, model_errors, bridge_errors)
 ROOTS = (device_errors.DeviceError, model_errors.ModelError, bridge_errors.BridgeError)
 EX_CONFIG, EX_SOFTWARE = 78, 70
 
-# Methods that a library asks for and explains itself.
-EXPLAINED_ELSEWHERE = {
-    ("LazyGroup", "list_commands"),
-    ("LazyGroup", "get_command"),
-    ("LazyGroup", "format_commands"),
-    ("Waker", "fileno"),
-    ("GuardedChannel", "write"),
-}
+# Methods that Python or a library calls by their names, without a base class that explains them.
+EXPLAINED_ELSEWHERE = {("Waker", "fileno"), ("GuardedChannel", "write")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,16 @@ def public_names(tree: SourceTree) -> Iterator[Name]:
             if owner.name.startswith("_") or (owner.name, method.name) in EXPLAINED_ELSEWHERE:
                 continue
             if is_port(owner) or (method.name not in explained and not is_property(method)):
-                yield Name(module, f"{owner.name}.{method.name}", ast.get_docstring(method) or "", is_method=True)
+                said = ast.get_docstring(method) or inherited_docstring(module, owner.name, method.name)
+                yield Name(module, f"{owner.name}.{method.name}", said, is_method=True)
+
+
+def inherited_docstring(module: str, owner: str, method: str) -> str:
+    """What a library's base class says about the method that it lets us write anew, such as logging.Formatter."""
+    if importlib.util.find_spec(module) is None:
+        return ""
+    bases = getattr(importlib.import_module(module), owner).__mro__[1:]
+    return next((base.__dict__[method].__doc__ or "said there" for base in bases if method in base.__dict__), "")
 
 
 def classes(tree: SourceTree) -> Iterator[tuple[str, ast.ClassDef]]:
