@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from enroll.console import out, print_json
@@ -33,8 +35,7 @@ def status(client: DoorClient, /, *, as_json: bool) -> None:
 def set_key(client: DoorClient) -> None:
     """Use the key that the panel has: 32 hexadecimal digits, asked for or on standard input, never as an argument."""
     # Arguments are seen by every user of the machine and kept by the shell.
-    typed = click.get_text_stream("stdin")
-    text = click.prompt("key", hide_input=True, err=True) if typed.isatty() else typed.readline()
+    text = click.prompt("key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
     try:
         key = bytes.fromhex(text.strip())
     except ValueError:
