@@ -4,12 +4,13 @@
 
 where PREVIOUS is the hash of the event before in lower-case hexadecimal, AT an ISO 8601 time in UTC, and FACTS a JSON
 object with sorted keys, no blanks and every character above 126 escaped. Anybody can check an exported log with a JSON
-library and SHA-256. The chain has no secret: it shows damage and careless tampering, and where the digest of its end is
-kept elsewhere also a cut tail and a log that was written anew.
+library and SHA-256. The chain itself has no secret: it shows damage and careless tampering. Signatures of the device
+(`device.audit.sign`) show the rest.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import math
@@ -31,6 +32,7 @@ class Event:
     facts: str  # canonical JSON object
     previous: str  # 64 hexadecimal digits
     hash: str  # 64 hexadecimal digits
+    signature: bytes | None = None  # the device's, of 64 bytes; None where an earlier version wrote the row
 
     def as_object(self) -> dict[str, Any]:
         """The event for JSON Lines, its facts as an object; facts that are JSON no more are given as they are."""
@@ -45,6 +47,7 @@ class Event:
             "facts": facts,
             "previous": self.previous,
             "hash": self.hash,
+            "signature": None if self.signature is None else base64.b64encode(self.signature).decode(),
         }
 
     def as_json_line(self) -> str:
@@ -101,6 +104,16 @@ def next_event(head: Head, *, at: datetime, kind: str, facts: Mapping[str, objec
     return Event(sequence, when, kind, text, head.hash, digest(head.hash, sequence, when, kind, text))
 
 
+def event_from_object(value: Any) -> Event:
+    """The reverse of `Event.as_object`. Raises ValueError for anything else."""
+    try:
+        facts = value["facts"] if isinstance(value["facts"], str) else canonical(value["facts"])
+        signature = None if value.get("signature") is None else base64.b64decode(value["signature"], validate=True)
+        return Event(value["seq"], value["at"], value["kind"], facts, value["previous"], value["hash"], signature)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"not an event: {error}") from error
+
+
 def canonical(facts: Mapping[str, object]) -> str:
     """`facts` as the one JSON text they have. NaN and infinities, which JSON lacks, become their names."""
     return json.dumps(_finite(facts), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
@@ -112,12 +125,12 @@ def digest(previous: str, sequence: int, at: str, kind: str, facts: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def verify_chain(events: Iterable[Event], *, expected: Head | None = None) -> ChainVerdict:
-    """Check a chain from its first event on, in the order given.
+def verify_chain(events: Iterable[Event], *, expected: Head | None = None, origin: Head = EMPTY) -> ChainVerdict:
+    """Check a chain from the event after `origin` on, in the order given.
 
     `expected` is an earlier end that was kept elsewhere: only with it are a cut tail and a rewritten log found.
     """
-    head = EMPTY
+    head = origin
     for event in events:
         if fault := _fault(event, head):
             return Broken(head.sequence + 1, fault)

@@ -24,6 +24,17 @@ class AuditKind(StrEnum):
     PERSON_ENROLLED = "person.enrolled"
     PERSON_CHANGED = "person.changed"
     PERSON_ERASED = "person.erased"
+    SITE_KEY_ROTATED = "site.key_rotated"
+    SITE_TEMPLATES_REVOKED = "site.templates_revoked"
+    COLLECTION_RESTORED = "collection.restored"
+    COLLECTION_BACKED_UP = "collection.backed_up"
+    AUDIT_SIGNED = "audit.signed"
+    AUDIT_ARCHIVED = "audit.archived"
+    AUDIT_RETIRED = "audit.retired"
+    AUDIT_TAIL_LOST = "audit.tail_lost"
+    DOOR_SLOWED = "door.slowed"
+    CONTROL_USED = "control.used"
+    CONTROL_REFUSED = "control.refused"
     FAULT = "fault"
 
 
@@ -44,5 +55,16 @@ MEANINGS: dict[AuditKind, str] = {
     AuditKind.PERSON_ENROLLED: "A person was added to the collection; facts hold the opaque id, never the name.",
     AuditKind.PERSON_CHANGED: "A person's facts or references changed.",
     AuditKind.PERSON_ERASED: "A person and all their references were destroyed; this fact remains.",
+    AuditKind.SITE_KEY_ROTATED: "Everything was sealed anew with another site key; facts name both keys' ids.",
+    AuditKind.SITE_TEMPLATES_REVOKED: "All templates were turned by a new secret; those of before match nobody.",
+    AuditKind.COLLECTION_RESTORED: "A backup or snapshot took the collection's place; facts say what was lost with it.",
+    AuditKind.COLLECTION_BACKED_UP: "An administrator made a backup of the collection.",
+    AuditKind.AUDIT_SIGNED: "An earlier version signed no events; from here on the device does.",
+    AuditKind.AUDIT_ARCHIVED: "Older events were moved into an archive file; the chain goes through it.",
+    AuditKind.AUDIT_RETIRED: "Archives older than the agreed time were deleted; facts name the last event in them.",
+    AuditKind.AUDIT_TAIL_LOST: "The log had been cut or rolled back; facts name the event that it should have held.",
+    AuditKind.DOOR_SLOWED: "Too many were denied in a short time, so the door looks at nobody for a while.",
+    AuditKind.CONTROL_USED: "Somebody changed something over the control socket; facts name user, role and command.",
+    AuditKind.CONTROL_REFUSED: "Somebody asked for what their role does not allow; nothing was done.",
     AuditKind.FAULT: "Something failed that should not; facts say what was at work and what was done about it.",
 }

@@ -7,21 +7,19 @@ time somebody looks: whichever of the files has that key is the key.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from device.collection.seal import KEY_BYTES, SiteKey, random_site_key
+from device.collection.seal import SiteKey, random_site_key
 from device.errors import SiteKeyError, SiteKeyMissingError
+from device.secret_file import BadSecretError, encode_key, read_secret, sync_folder, write_new
 
 KEY_FILE = "site.key"
 NEXT_KEY_FILE = "site.key.next"
 CREDENTIAL = "lintel.site-key"  # LoadCredentialEncrypted=lintel.site-key
 HEADER = "lintel-site-key-1:"
-FILE_AT_MOST_BYTES = 4096
 
 
 class KeyFolder:
@@ -76,7 +74,7 @@ class KeyFolder:
         """Make the staged key the key; harmless when another process did. Only after the collection took it."""
         with _key_errors(self.file), contextlib.suppress(FileNotFoundError):
             (self.folder / NEXT_KEY_FILE).replace(self.file)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
 
     def _places(self) -> Iterator[Path]:
         """Where keys are now. The rotation of another process may end meanwhile, so the file is looked at twice."""
@@ -87,19 +85,7 @@ class KeyFolder:
 def read_key(path: Path) -> SiteKey:
     """The key in a file. Raises SiteKeyError for one that others may read, and for anything that is no key."""
     with _key_errors(path):
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > FILE_AT_MOST_BYTES:
-            raise SiteKeyError(f"{path}: this is not a site key")
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise SiteKeyError(f"{path}: others may read this key; chmod 600 it, and rotate it if they could have")
-        text = path.read_bytes().decode("ascii", "replace").strip()
-    try:
-        secret = base64.b64decode(text.removeprefix(HEADER), validate=True)
-    except ValueError:
-        secret = b""
-    if not text.startswith(HEADER) or len(secret) != KEY_BYTES:
-        raise SiteKeyError(f"{path}: this is not a site key, or it is damaged")
-    return SiteKey(secret)
+        return SiteKey(read_secret(path, header=HEADER))
 
 
 def write_key(key: SiteKey, path: Path) -> bool:
@@ -107,39 +93,13 @@ def write_key(key: SiteKey, path: Path) -> bool:
 
     Raises SiteKeyError.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     with _key_errors(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.unlink(missing_ok=True)
-        try:
-            with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600), "w") as stream:  # noqa: PTH123 (a descriptor)
-                stream.write(f"{HEADER}{base64.b64encode(key.secret).decode()}\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            if os.geteuid() == 0:  # an administrator's file must not lock out the service that owns the folder
-                owner = path.parent.stat()
-                os.chown(draft, owner.st_uid, owner.st_gid)
-            try:
-                os.link(draft, path)
-            except FileExistsError:
-                return False
-        finally:
-            draft.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-    return True
+        return write_new(path, encode_key(key.secret, header=HEADER))
 
 
 def _credential() -> Path | None:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return Path(folder) / CREDENTIAL if folder else None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -149,5 +109,7 @@ def _key_errors(path: Path) -> Iterator[None]:
         yield
     except SiteKeyError:
         raise
+    except BadSecretError as error:
+        raise SiteKeyError(f"{path}: not a site key that can be used: {error}") from error
     except OSError as error:
         raise SiteKeyError(f"{path}: the site key cannot be read or written: {error.strerror or error}") from error

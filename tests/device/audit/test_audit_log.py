@@ -16,8 +16,10 @@ import pytest
 from small_disk import small_disk
 
 from device.audit.chain import Broken, Head, Intact
+from device.audit.evidence import verify_log
 from device.audit.kinds import MEANINGS, AuditKind
 from device.audit.log import AuditLog, reading_audit
+from device.audit.sign import read_public_key
 from device.clock import FakeClock
 from device.errors import AuditBrokenError, AuditError
 from device.ports import Audit
@@ -84,7 +86,9 @@ def test_the_log_continues_where_it_ended(file: Path, clock: FakeClock) -> None:
 
 def test_a_new_log_is_private(log: AuditLog, file: Path) -> None:
     log.append(AuditKind.FAULT, {})
-    assert {stat.S_IMODE(part.stat().st_mode) for part in file.parent.iterdir()} == {0o600}
+    modes = {part.name: stat.S_IMODE(part.stat().st_mode) for part in file.parent.iterdir()}
+    assert modes.pop("device.pub") == 0o644
+    assert set(modes.values()) == {0o600}
 
 
 def test_the_civil_clock_may_jump_back_and_the_chain_holds(log: AuditLog, clock: FakeClock, file: Path) -> None:
@@ -163,10 +167,13 @@ TAMPERINGS = {
         3,
     ),
     "inserted before the head": (
-        ["INSERT INTO event SELECT -5, at, kind, facts, previous, hash FROM event LIMIT 1"],
+        ["INSERT INTO event SELECT -5, at, kind, facts, previous, hash, signature FROM event LIMIT 1"],
         1,
     ),
-    "inserted after the end": (["INSERT INTO event SELECT 9, at, kind, facts, hash, hash FROM event WHERE seq = 8"], 9),
+    "inserted after the end": (
+        ["INSERT INTO event SELECT 9, at, kind, facts, hash, hash, signature FROM event WHERE seq = 8"],
+        9,
+    ),
 }
 
 
@@ -212,15 +219,14 @@ def test_a_flipped_bit_in_the_file_is_always_found_when_it_changed_an_event(file
         fill(log, 40)
     with reading_audit(file) as reader:
         written = [event.as_json_line() for event in reader.events()]
-    whole = file.read_bytes()
+    whole, public = file.read_bytes(), read_public_key(file.with_name("device.pub"))
     found = 0
     for place in range(100, len(whole), 61):
         flipped = bytearray(whole)
         flipped[place] ^= 1 << (place % 8)
         file.write_bytes(flipped)
         try:
-            with reading_audit(file) as reader:
-                verdict = reader.verify()
+            verdict = verify_log(file, public=public)
         except AuditBrokenError:
             found += 1
             continue
