@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from device.config import Settings, read_settings
-from device.errors import DeviceError
+from device.errors import ConfigError, DeviceError
 from device.journal import log_to_standard_error
 from device.threads import limit_blas_threads
+from firmware_bridge.client import DoorClient
 from firmware_bridge.errors import BridgeError
 from models.errors import ModelError
 
@@ -41,19 +42,32 @@ def run(settings: Settings) -> None:
     from device.camera.opencv import open_camera
     from device.clock import SystemClock
     from device.service import Service
-    from firmware_bridge.client import DoorClient
 
     clock = SystemClock()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     door = DoorClient(Path(settings.door.socket))
+    if settings.liveness.mode == "off":
+        refuse_unless_bench(door)
+    lamps = door if settings.liveness.light_left else None
     with (
         AuditLog(settings.audit_file, clock=clock) as audit,
-        open_appliance(settings, clock=clock, door=door, audit=audit) as appliance,
+        open_appliance(settings, clock=clock, door=door, audit=audit, lamps=lamps) as appliance,
     ):
         feed = CameraFeed(partial(open_camera, settings.camera, clock), settings.camera)
         Service(appliance, feed, door, tell=lambda *_: None).run(stop)
+
+
+def refuse_unless_bench(door: DoorClient) -> None:
+    """Let a door without liveness start on simulated pins only: any photo would open a real one.
+
+    Only a daemon with mock pins tells their history. Raises ConfigError for any other, and for one that is silent.
+    """
+    try:
+        door.pin_levels()
+    except BridgeError as error:
+        raise ConfigError(f'[liveness] mode: "off" is for a bench with mock pins only: {error}') from error
 
 
 if __name__ == "__main__":

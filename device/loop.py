@@ -233,13 +233,13 @@ class DoorLoop:
                 )
         except BridgeError as error:
             log.error("door.failed", extra={"fault": str(error)})  # noqa: TRY400 (the sentence is for the operator)
-            self._record_failed_release(sequence, error)
-            return sequence, Deny(DenyReason.DOOR_UNREACHABLE)
+            is_refused = isinstance(error, CommandRefusedError)
+            kind = AuditKind.DOOR_REFUSED if is_refused else AuditKind.DOOR_UNREACHABLE
+            self._record_failed_release(kind, sequence, error)
+            return sequence, Deny(DenyReason.DOOR_REFUSED if is_refused else DenyReason.DOOR_UNREACHABLE)
         return sequence, decision
 
-    def _record_failed_release(self, sequence: int, error: BridgeError) -> None:
-        is_refused = isinstance(error, CommandRefusedError)
-        kind = AuditKind.DOOR_REFUSED if is_refused else AuditKind.DOOR_UNREACHABLE
+    def _record_failed_release(self, kind: AuditKind, sequence: int, error: BridgeError) -> None:
         try:
             self._world.audit.append(kind, {"audit_sequence": sequence, "fault": str(error)})
         except AuditError as failure:

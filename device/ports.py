@@ -76,7 +76,8 @@ class Door(Protocol):
         """Release the lock for `duration_s` seconds because of audit row `audit_sequence`.
 
         `captured_at` is the capture time of the newest frame behind the decision, in monotonic seconds.
-        Raises BridgeError when the daemon refuses or cannot be reached; the door is then secured.
+        Raises CommandRefusedError when the daemon refuses: nothing was released. Raises DoorUnreachableError when no
+        answer came: whether the lock was released is then told by the daemon's own events only.
         """
         ...
 

@@ -274,6 +274,7 @@ class DenyReason(StrEnum):
     LOCKED_OUT = "locked_out"
     MODEL_MISSING = "model_missing"
     AUDIT_UNAVAILABLE = "audit_unavailable"
+    DOOR_REFUSED = "door_refused"  # the door daemon said no: lockdown, a stale frame
     DOOR_UNREACHABLE = "door_unreachable"
     FAULT = "fault"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -83,19 +84,27 @@ def settings_for(config: Path | None, state: Path | None) -> Settings:
 
 
 def main() -> None:
-    """Run the command. Every known fault is one sentence on standard error and the exit code of its kind."""
+    """The entry point of the `lintel` command."""
+    sys.exit(run(lintel, sys.argv[1:]))
+
+
+def run(command: click.Command, arguments: Sequence[str]) -> int:
+    """Run `command` and return its exit status: 0, what it gave `ctx.exit`, or the code of the fault that ended it.
+
+    Every known fault is one sentence on standard error; anything else is a bug and shows its traceback.
+    """
     try:
-        status = lintel.main(standalone_mode=False)  # what a command gave ctx.exit(); anything else is None
-        sys.exit(status if isinstance(status, int) else 0)
+        status = command.main(list(arguments), prog_name="lintel", standalone_mode=False)
     except click.Abort:
         complain("interrupted")
-        sys.exit(130)
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (DeviceError, ModelError, BridgeError) as error:
         complain(str(error))
-        sys.exit(error.exit_code)
+        return error.exit_code
     except BrokenPipeError:  # `lintel … | head`: the reader has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0
+    return status if isinstance(status, int) else 0  # click returns what a command gave ctx.exit

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from device.clock import Clock, SystemClock
 from device.config import Settings
+from device.errors import StorageUnwritableError
 from enroll.cast import Cast, cast_from_camera, cast_from_video, cast_of_puppets
 from enroll.console import out
 from enroll.playbill import Playbill
@@ -57,27 +58,35 @@ def demo(ctx: click.Context, video: Path | None, stranger: Path | None, camera: 
 
     if camera is not None and (video is not None or stranger is not None):
         raise click.UsageError("--camera does not go together with --video or --stranger")
-    settings = demo_settings(ctx.obj, folder)
-    stills = build_photo_extractor(settings)
-    out.print(f"[bold]Lintel demo[/]  {described_networks(settings)}")
+    make_folder(folder)
+    stills = build_photo_extractor(ctx.obj)
+    out.print(f"[bold]Lintel demo[/]  {described_networks(ctx.obj)}")
     if camera is not None:
         cast = cast_from_camera(camera, SystemClock(), stills)
     elif video is not None:
         cast = cast_from_video(video, stranger, stills)
     else:
         cast = cast_of_puppets(stills)
-    if cast.is_puppet:
-        settings = without_texture(settings)
     for note in cast.notes:
-        out.print(f"  {note}", style="dim")
-    ctx.exit(0 if play(cast, settings, stills, folder) else 1)
+        out.print(f"  {note}", style="dim", soft_wrap=True)
+    with TemporaryDirectory(prefix="lintel-demo-") as state:
+        settings = demo_settings(ctx.obj, Path(state))
+        if cast.is_puppet:
+            settings = without_texture(settings)
+        is_right = play(cast, settings, stills, folder)
+    ctx.exit(0 if is_right else 1)
 
 
-def demo_settings(settings: Settings, folder: Path) -> Settings:
-    """The administrator's settings with a state of the demo's own, emptied first, and a short release."""
-    state = folder.absolute() / "state"
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
+def make_folder(folder: Path) -> None:
+    """The folder for what the demo leaves. Raises StorageUnwritableError when it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageUnwritableError(f"{folder} cannot be made: {error.strerror or error}") from error
+
+
+def demo_settings(settings: Settings, state: Path) -> Settings:
+    """The administrator's settings with a state of the demo's own and a short release."""
     return replace(
         settings,
         site=replace(settings.site, state_folder=str(state), models_folder=str(settings.models_folder.absolute())),
@@ -86,9 +95,9 @@ def demo_settings(settings: Settings, folder: Path) -> Settings:
 
 
 def without_texture(settings: Settings) -> Settings:
-    """Let motion alone decide: the texture networks know skin from paper, and a puppet's skin is a photo."""
+    """Let motion alone decide, and ask nothing: a puppet's skin is a photo, and it does not listen."""
     out.print("  motion alone must show a live head: a puppet's skin is a photo", style="dim")
-    return replace(settings, liveness=replace(settings.liveness, use_texture=False))
+    return replace(settings, liveness=replace(settings.liveness, mode="passive", use_texture=False))
 
 
 def described_networks(settings: Settings) -> str:

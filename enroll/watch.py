@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from device.service import ServiceNews
 
 
+STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
+
+
 @click.command()
 @click.option("--video", type=click.Path(path_type=Path, dir_okay=False), help="A video file, played once.")
 @click.option("--camera", type=click.IntRange(min=0), help="A V4L2 camera by its number, until interrupted.")
@@ -35,6 +38,8 @@ def watch(settings: Settings, video: Path | None, camera: int | None, rtsp: str 
     Decisions are recorded in the audit, marked as watched only. Without --video, --camera or --rtsp the camera of the
     configuration is watched.
     """
+    if rtsp is not None and not rtsp.startswith(STREAMS):
+        raise click.BadParameter(f"a stream's address begins with {' or '.join(STREAMS)}", param_hint="--rtsp")
     sources = [str(source) for source in (video, camera, rtsp) if source is not None]
     if len(sources) > 1:
         raise click.UsageError("name one of --video, --camera and --rtsp")

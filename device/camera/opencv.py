@@ -24,7 +24,6 @@ def open_camera(settings: CameraSettings, clock: Clock) -> LiveCamera | VideoFil
 
     Raises CameraError when it cannot be opened and VideoUnreadableError for a file that is no video.
     """
-    cv2.utils.logging.setLogLevel(LOG_NOTHING)  # our error says it in one sentence, without OpenCV's own lines
     source = settings.source
     if source.isdecimal() or source.startswith("/dev/") or _STREAM.match(source):
         return LiveCamera(settings, clock)
@@ -40,6 +39,7 @@ class LiveCamera:
     """A V4L2 camera or a network stream. Frames are stamped when they were grabbed, before they are decoded."""
 
     def __init__(self, settings: CameraSettings, clock: Clock) -> None:
+        silence_opencv()
         self._clock = clock
         self._name = described(settings.source)
         try:
@@ -74,6 +74,7 @@ class VideoFile:
     """
 
     def __init__(self, file: Path, clock: Clock, *, rate_hz: float) -> None:
+        silence_opencv()
         if not file.is_file():
             raise VideoUnreadableError(f"{file}: no such video file")
         self._file = file
@@ -105,6 +106,11 @@ class VideoFile:
     def close(self) -> None:
         """Let the file go; harmless when repeated."""
         self._capture.release()
+
+
+def silence_opencv() -> None:
+    """Keep OpenCV's own lines off the terminal: our errors say it in one sentence."""
+    cv2.utils.logging.setLogLevel(LOG_NOTHING)
 
 
 def _open_live(settings: CameraSettings) -> cv2.VideoCapture:

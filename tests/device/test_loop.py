@@ -240,18 +240,18 @@ def test_a_denial_that_cannot_be_recorded_is_a_denial() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind"),
+    ("fault", "kind", "reason"),
     [
-        (DoorUnreachableError("nobody answers"), AuditKind.DOOR_UNREACHABLE),
-        (CommandRefusedError("the door is locked down"), AuditKind.DOOR_REFUSED),
+        (DoorUnreachableError("nobody answers"), AuditKind.DOOR_UNREACHABLE, DenyReason.DOOR_UNREACHABLE),
+        (CommandRefusedError("the door is locked down"), AuditKind.DOOR_REFUSED, DenyReason.DOOR_REFUSED),
     ],
 )
 def test_a_door_that_does_not_release_is_told_as_a_denial_and_recorded(
-    rig: DoorRig, fault: DoorUnreachableError | CommandRefusedError, kind: AuditKind
+    rig: DoorRig, fault: DoorUnreachableError | CommandRefusedError, kind: AuditKind, reason: DenyReason
 ) -> None:
     rig.door.fault = fault
     (decided,) = rig.show(MIN_FRAMES)
-    assert decided.decision == Deny(DenyReason.DOOR_UNREACHABLE)
+    assert decided.decision == Deny(reason)
     assert decided.audit_sequence == 1
     assert rig.audit.kinds() == [GRANTED, kind.value]
     assert rig.audit.events[1][1] == {"audit_sequence": 1, "fault": str(fault)}
