@@ -194,7 +194,7 @@ class DoorLoop:
         assert encounter.quality is not None  # noqa: S101 (an encounter that is decided has frames)
         assert encounter.first_usable_at is not None  # noqa: S101 (same)
         sequence, decision = self._record_and_release(encounter, evidence, decision)
-        self._warden.note_decision(decision, encounter.judge, at=encounter.newest_at)
+        self._warden.note_decision(decision, encounter.judge, encounter.track, at=encounter.newest_at)
         finished_at = self._world.clock.monotonic()
         rest_s = self._recognition.repeat_after_s
         if isinstance(decision, Grant):

@@ -12,11 +12,14 @@ from device.liveness.challenge import Failure, Stage
 from device.liveness.holdoff import HoldOff
 from device.liveness.verdict import LivenessJudge, MotionCue
 from device.ports import Door, Lamps
-from device.types import CueReading, Decision, Deny, DenyReason, Frame, Grant, TrackId
+from device.types import Box, CueReading, Decision, Deny, DenyReason, Frame, Grant, TrackId
+from device.vision.boxes import overlap
 from device.vision.track import Track
 from firmware_bridge.errors import BridgeError
 
 log = logging.getLogger(__name__)
+
+UNMOVED = 0.9  # two boxes that share this much are of a thing that hangs on a wall
 
 # What the door's lamps show for each prompt; see firmware_bridge.types.Indication.
 INDICATIONS: dict[Gesture, str] = {
@@ -47,6 +50,8 @@ class Warden:
         self._lamps = lamps
         self._judges: dict[TrackId, LivenessJudge] = {}
         self._hold_off = HoldOff(settings)
+        self._attackers: set[TrackId] = set()  # tracks whose attack counts already
+        self._last_attack: Box | None = None
         self._shown: str | None = None
 
     def judge_of(self, track: TrackId) -> LivenessJudge:
@@ -72,6 +77,7 @@ class Warden:
         """Forget the judges of tracks that are gone."""
         for track in self._judges.keys() - present:
             self._judges.pop(track).interrupt(Failure.FACE_CHANGED)
+        self._attackers &= present
 
     def note_stream(self, fault: StreamFault, present: Sequence[Track]) -> None:
         """The stream is not what a camera delivers: every face in it is an attack."""
@@ -85,16 +91,32 @@ class Warden:
             return Deny(DenyReason.LOCKED_OUT)
         return decision
 
-    def note_decision(self, decision: Decision, judge: LivenessJudge, *, at: float) -> None:
-        """Count attacks and failed challenges; both make the door wait."""
+    def note_decision(self, decision: Decision, judge: LivenessJudge, track: Track, *, at: float) -> None:
+        """Count attacks and failed challenges; both make the door wait.
+
+        An attempt that a second face ended says nothing against the first: people come in company.
+        """
         self._shown = None
         if isinstance(decision, Grant):
             self._hold_off.note_grant()
         elif decision.reason is DenyReason.PRESENTATION_ATTACK:
-            self._hold_off.note_attack(at)
-            log.warning("door.held_off", extra={"until": self._hold_off.until})
-        elif judge.has_failed:
+            if not self._is_known_attack(track):
+                self._hold_off.note_attack(at)
+                log.warning("door.held_off", extra={"until": self._hold_off.until})
+        elif judge.has_failed and (judge.challenge is None or judge.challenge.failure is not Failure.SECOND_FACE):
             self._hold_off.note_failed_challenge(at)
+
+    def _is_known_attack(self, track: Track) -> bool:
+        """Whether this attack was counted: a poster that hangs there is one, however often it is looked at.
+
+        A hand never brings a picture back to the same place to a tenth of its size; a nail does.
+        """
+        is_known = track.id in self._attackers or (
+            self._last_attack is not None and overlap(track.box, self._last_attack) >= UNMOVED
+        )
+        self._attackers.add(track.id)
+        self._last_attack = track.box
+        return is_known
 
     def _flash(self, judge: LivenessJudge) -> None:
         code = judge.code_to_flash()
