@@ -119,8 +119,8 @@ class LivenessSettings(Section, frozen=True):
     max_texture_spread: Ratio = 0.35  # standard deviation over the same frames; more is undecided
     min_depth: Ratio = 0.034  # eye distances the relief of the mesh moved against a sheet: a head that turned
     min_solidity: Ratio = 0.1  # the least share of the picture's motion that follows a face's relief, for a head
-    min_change: Ratio = 0.024  # eye distances the picture must have changed before a sheet is called one
-    max_flat_solidity: Ratio = 0.22  # the largest such share, for a sheet
+    min_change: Ratio = 0.02  # eye distances the picture must have changed before a sheet is called one
+    max_flat_solidity: Ratio = 0.2  # the largest such share, for a sheet
     max_flat_remainder: Ratio = 0.45  # the largest share of that motion which no sheet explains, for a sheet
     challenge_after_s: Annotated[float, Meta(ge=0.2, le=60.0)] = 1.5  # cooperative: undecided for so long, be asked
     challenge_length: Annotated[int, Meta(ge=2, le=8)] = 4  # gestures in one attempt
@@ -256,6 +256,8 @@ def decode_settings(text: bytes) -> Settings:
 def _located(message: str) -> str:
     """Turn msgspec's "Expected `int` - at `$.camera.width_px`" into "[camera] width_px: expected `int`"."""
     what, _, path = message.partition(" - at `$")
+    if not path and "unknown field" in what:
+        return f"unknown section [{what.split('`')[1]}]"
     keys = path.rstrip("`").strip(".").split(".")
     section = f"[{keys[0]}] " if keys[0] else ""
     key = f"{'.'.join(keys[1:])}: " if len(keys) > 1 else ""

@@ -140,7 +140,15 @@ class Playbill:
             tone = Tone.GOOD if act.is_as_expected else Tone.BAD
             lines = tuple(verdict_of(first).replace("≥", ">=").split(", ", 1))
             tiles.append(Tile(act.picture.image, act.name, lines, tone, first.box))
-        write_png(contact_sheet(tiles, title="What the door did", notes=self._cast.notes, columns=2), file)
+        write_png(
+            contact_sheet(
+                tiles,
+                title="What the door did",
+                notes=("green: treated as they should be, red: not", *self._cast.notes),
+                columns=2,
+            ),
+            file,
+        )
 
     def _attribute(self, elapsed_s: float, duration_s: float) -> None:
         act = self._act_at(elapsed_s)
@@ -159,7 +167,7 @@ class Playbill:
 
     def _print(self, elapsed_s: float, sentence: str, style: str) -> None:
         with self._lock:
-            out.print(f"{elapsed_s:6.1f} s  [{style}]{sentence}[/]")
+            out.print(f"{elapsed_s:6.1f} s  [{style}]{sentence}[/]", soft_wrap=True)
 
 
 def verdict_of(decided: Decided) -> str:
