@@ -12,6 +12,7 @@ import click
 
 from device.config import Settings
 from enroll import console
+from enroll.measure_pad import pad
 
 if TYPE_CHECKING:
     from device.measure.peer import FaceRecognitionPeer
@@ -30,6 +31,9 @@ PEER_FOLDER = "peer"  # inside the folder of models
 @click.group()
 def measure() -> None:
     """Measure speed and accuracy on this machine."""
+
+
+measure.add_command(pad)
 
 
 @measure.command()

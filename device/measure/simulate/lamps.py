@@ -69,7 +69,7 @@ def light_up(image: Image, mesh: Mesh, *, subject: Subject, posture: Posture, co
     Lambert's law, lamps as points, distance squared; no cast shadows, no specular reflection, no light that skin
     scatters: a real nose throws a shadow that makes the shape clearer than here.
     """
-    lens = Lens(width_px=320, height_px=240)
+    lens = Lens(width_px=480, height_px=360)
     if subject is Subject.FACE:
         surface, vertices, normals, points = _pose_bust(image, mesh, posture)
     else:
@@ -104,7 +104,7 @@ def film(
         shares = [_lit_share(code, starts, conditions.shutter_s, side)[:, None, None] for side in (0, 1)]
         scene = lit.ambient + shares[0] * lit.left + shares[1] * lit.right
         levels = 255.0 * np.clip(scene * conditions.exposure, 0.0, 1.0) ** (1 / GAMMA)
-        x, y = (conditions.sway_mm * 0.45 * np.sin(1.9 * at * (1 + i / 3) + phases[i]) for i in (0, 1))
+        x, y = (conditions.sway_mm * 0.7 * np.sin(1.9 * at * (1 + i / 3) + phases[i]) for i in (0, 1))
         moved = cv2.warpAffine(
             levels.astype(np.float32),
             np.array([[1, 0, x], [0, 1, y]], np.float32),

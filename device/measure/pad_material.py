@@ -1,0 +1,133 @@
+"""What is shown when presentation attack detection is measured: recordings from a folder, or simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from device.errors import VideoUnreadableError
+from device.measure.pad import BONA_FIDE, Showing
+from device.types import Image, Mesh
+
+VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif", ".m4v"})
+STILLS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+STILL_FRAMES = 30  # a still is a person or a picture that does not move
+RATE_HZ = 15.0
+SIMULATED_FRAMES = 90
+FOLLOWER_FRAMES = 150  # ten seconds for somebody who is asked
+SPECIES = ("flat_print", "bent_print", "screen_replay", "injected_recording")
+
+
+def find_showings(folder: Path) -> list[Showing]:
+    """Every video and still in FOLDER/bona_fide and FOLDER/SPECIES. Raises VideoUnreadableError when there is none."""
+    showings = []
+    for species in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for file in sorted(species.rglob("*")):
+            suffix = file.suffix.lower()
+            if suffix in VIDEOS:
+                showings.append(Showing(species.name, file.name, partial(_play, file), _rate_of(file)))
+            elif suffix in STILLS:
+                showings.append(Showing(species.name, file.name, partial(_hold, file), RATE_HZ))
+    if not showings:
+        raise VideoUnreadableError(f"{folder}: no video or still in {BONA_FIDE}/ or in a folder named after a species")
+    return showings
+
+
+def simulate(portraits: Sequence[tuple[Image, Mesh]], *, seed: int, is_asked: bool) -> Iterator[Showing]:
+    """Simulated people and attacks from portraits and their meshes, each with its own seed.
+
+    For each portrait: a puppet (bona fide; with `is_asked` one that does what the door asks for), the portrait printed
+    flat and bent and waved, and the puppet's walk-up replayed on a screen and injected into the stream.
+    """
+    for number, (image, mesh) in enumerate(portraits):
+        own = seed * 100_003 + number
+        yield _person(image, mesh, own, is_asked=is_asked)
+        for species in SPECIES:
+            yield Showing(species, f"{species}-{own}", partial(_attack, species, image, mesh, own), RATE_HZ)
+
+
+def _person(image: Image, mesh: Mesh, seed: int, *, is_asked: bool) -> Showing:
+    from device.measure.simulate.follower import Follower
+    from device.measure.simulate.posture import walk_up
+    from device.measure.simulate.puppet import Puppet
+
+    turn_deg = 0.0 if is_asked else 20.0
+    follower = Follower(walk_up(seed, walk_s=1.0, turn_deg=turn_deg), seed=seed)
+
+    def frames() -> Iterator[Image]:
+        puppet = Puppet(image, mesh, seed=seed)
+        for number in range(FOLLOWER_FRAMES if is_asked else SIMULATED_FRAMES):
+            yield puppet.render(follower(number / RATE_HZ), t_s=number / RATE_HZ)
+
+    def tell(prompt: str | None, t_s: float) -> None:
+        follower.show(prompt, t_s=t_s)
+
+    return Showing(BONA_FIDE, f"puppet-{seed}", frames, RATE_HZ, tell if is_asked else None)
+
+
+def _attack(species: str, image: Image, mesh: Mesh, seed: int) -> Iterator[Image]:
+    from device.measure.simulate.print_attack import PrintAttack, crop_to_face
+    from device.measure.simulate.replay import ReplayAttack
+    from device.measure.simulate.sheet import wave
+
+    shown: Callable[[float], Image]
+    if species == "flat_print":
+        shown = PrintAttack(crop_to_face(image, mesh), wave(seed), seed=seed).frame_at
+    elif species == "bent_print":
+        shown = PrintAttack(crop_to_face(image, mesh), wave(seed, bend_deg=40.0, flex_deg=20.0), seed=seed).frame_at
+    else:
+        recording = _recording(image, mesh, seed)
+        shown = recording if species == "injected_recording" else ReplayAttack(recording, seed=seed).frame_at
+    for number in range(SIMULATED_FRAMES):
+        yield shown(number / RATE_HZ)
+
+
+def _recording(image: Image, mesh: Mesh, seed: int) -> Callable[[float], Image]:
+    from device.measure.simulate.posture import walk_up
+    from device.measure.simulate.puppet import Puppet, PuppetVisitor
+
+    return PuppetVisitor(Puppet(image, mesh, seed=seed), walk_up(seed, walk_s=0.5)).frame_at
+
+
+def _play(file: Path) -> Iterator[Image]:
+    """The frames of a video, thinned to about RATE_HZ."""
+    import cv2
+
+    capture = cv2.VideoCapture(str(file))
+    if not capture.isOpened():
+        raise VideoUnreadableError(f"{file}: not a video that can be decoded")
+    step = _step(capture.get(cv2.CAP_PROP_FPS))
+    number = 0
+    while capture.grab():
+        if number % step == 0:
+            is_decoded, image = capture.retrieve()
+            if is_decoded and image is not None:
+                yield np.asarray(image, np.uint8)
+        number += 1
+    capture.release()
+
+
+def _step(own_rate_hz: float) -> int:
+    """Every which frame is shown."""
+    return max(1, round(own_rate_hz / RATE_HZ)) if 0 < own_rate_hz < 1000 else 1
+
+
+def _rate_of(file: Path) -> float:
+    """At what rate `_play` shows a video."""
+    import cv2
+
+    capture = cv2.VideoCapture(str(file))
+    own_rate_hz = capture.get(cv2.CAP_PROP_FPS) if capture.isOpened() else 0.0
+    capture.release()
+    return own_rate_hz / _step(own_rate_hz) if 0 < own_rate_hz < 1000 else RATE_HZ
+
+
+def _hold(file: Path) -> Iterator[Image]:
+    from device.vision.photo import read_photo
+
+    image = read_photo(file)
+    for _ in range(STILL_FRAMES):
+        yield image
