@@ -42,6 +42,7 @@ def run(settings: Settings) -> None:
     from device.camera.opencv import open_camera
     from device.clock import SystemClock
     from device.service import Service
+    from device.upkeep import tending
 
     clock = SystemClock()
     stop = threading.Event()
@@ -54,6 +55,7 @@ def run(settings: Settings) -> None:
     with (
         AuditLog(settings.audit_file, clock=clock) as audit,
         open_appliance(settings, clock=clock, door=door, audit=audit, lamps=lamps) as appliance,
+        tending(settings, audit, clock),
     ):
         feed = CameraFeed(partial(open_camera, settings.camera, clock), settings.camera)
         Service(appliance, feed, door, tell=lambda *_: None).run(stop)

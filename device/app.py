@@ -58,13 +58,14 @@ def open_appliance(
     TargetUnreachableError when the model cannot meet `target_fpir` with the people enrolled.
     """
     from device.collection.gallery import Gallery
-    from device.collection.store import open_collection
+    from device.collection.recovery import open_or_recover
     from device.loop import DoorLoop, Surroundings
 
     stopwatch = Stopwatch()
     installed = ModelStore(settings.models_folder).installed()
     vision = build_vision(settings, installed, stopwatch)
-    with open_collection(settings.collection_file) as collection:
+    files = (settings.collection_file, settings.audit_file)
+    with open_or_recover(files[0], log=files[1], audit=audit, clock=clock) as collection:
         gallery = Gallery(collection, thresholds=build_thresholds(settings, installed))
         surroundings = Surroundings(
             gallery=gallery,

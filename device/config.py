@@ -193,6 +193,15 @@ class DoorSettings(Section, frozen=True):
     release_for_s: Annotated[float, Meta(ge=0.5, le=60.0)] = 5.0
 
 
+class UpkeepSettings(Section, frozen=True):
+    """[upkeep]: what the door does for its files while it runs."""
+
+    snapshot_every_s: Seconds = 600.0  # a snapshot of a collection that changed, at most so often
+    max_snapshots: Annotated[int, Meta(ge=1, le=1000)] = 8  # kept; older ones are deleted
+    max_audit_mib: Annotated[int, Meta(ge=1, le=100_000)] = 64  # more, and older events move into archives
+    max_archive_days: Annotated[int, Meta(ge=0, le=36_500)] = 0  # archives older than this are deleted; 0: none
+
+
 class Settings(Section, frozen=True):
     """The whole file."""
 
@@ -205,6 +214,7 @@ class Settings(Section, frozen=True):
     recognition: RecognitionSettings = RecognitionSettings()
     policy: PolicySettings = PolicySettings()
     door: DoorSettings = DoorSettings()
+    upkeep: UpkeepSettings = UpkeepSettings()
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -21,6 +21,7 @@ SYSTEM_CONFIG = Path("/etc/lintel/lintel.toml")
 
 COMMANDS = {  # name -> ("module:attribute", summary); a heavy import is paid only by the command that needs it
     "audit": ("enroll.audit:audit", "Show what happened at the door and verify that nobody changed it."),
+    "collection": ("enroll.collection:collection", "Back up, restore and check who is enrolled."),
     "demo": ("enroll.demo:demo", "Play visitors to the real loop and show what the door did."),
     "door": ("enroll.door:door", "Ask, release or lock down the door through its daemon."),
     "measure": ("enroll.measure:measure", "Measure speed and accuracy on this machine."),

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device.audit.kinds import AuditKind
+from device.audit.log import AuditLog
 from device.clock import Clock, SystemClock
 from device.collection.people import Person, Reference
+from device.collection.snapshot import forget_in_snapshots
 from device.collection.store import Collection
 from device.config import Settings
 from device.errors import AuditError, CollectionError
-from device.ports import Audit
 from device.types import PersonId
 from enroll.console import err
 
@@ -24,7 +25,6 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
 
     Raises CollectionError and AuditError when a file cannot be used.
     """
-    from device.audit.log import AuditLog
     from device.collection.keys import KeyFolder
     from device.collection.store import open_collection
 
@@ -50,7 +50,7 @@ class Registry:
     """
 
     collection: Collection
-    audit: Audit
+    audit: AuditLog
     clock: Clock
 
     def enrol(self, name: str, *, references: Sequence[Reference], how: str) -> PersonId:
@@ -73,6 +73,7 @@ class Registry:
         facts: dict[str, object] = {"person": person.id, "references": sum(person.references.values())}
         with self._recording(AuditKind.PERSON_ERASED, facts):
             self.collection.remove(person.id)
+        forget_in_snapshots(self.collection.path, person.id)
         return self.collection.overwrite_traces()
 
     @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -87,6 +88,20 @@ class SealedFile:
                 self._keys.stage(key)  # after the write lock was taken: only one rotation at a time stages
             in_use = self._keys.with_id(old.key_id) if key is None else key
             return seal_anew(self._database, old=old, new=RowSealer(Sealer(in_use, generation=old.generation + 1)))
+
+    def copy_to(self, draft: Path, *, audit_sequence: int) -> None:
+        """Copy the whole file, as it is at one moment, into the empty file `draft`, which needs nothing beside it.
+
+        The copy remembers the last audit event before it, in SQLite's `user_version`.
+        """
+        with sqlite_errors(self.path, COLLECTION):
+            target = sqlite3.connect(draft)
+            try:
+                self._database.conn.backup(target)
+                target.execute("PRAGMA journal_mode=DELETE")
+                target.execute(f"PRAGMA user_version={int(audit_sequence)}")
+            finally:
+                target.close()
 
     def overwrite_traces(self) -> bool:
         """Empty the write-ahead log, which may still hold what was erased; False when a reader was in the way."""
