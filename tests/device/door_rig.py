@@ -9,6 +9,7 @@ from builders import make_face, make_frame, make_image, make_match, make_mesh, m
 from fakes import FakeAudit, FakeDetector, FakeDoor, FakeExtractor, FakeFitter, FakeGallery, FakeMotion, FakeTexture
 
 from device.app import earliest_time
+from device.camera.checks import StreamGuard
 from device.clock import FakeClock
 from device.config import Settings
 from device.liveness.solidity import Motion
@@ -36,6 +37,7 @@ class DoorRig:
         texture: FakeTexture | None = None,
         audit: FakeAudit | None = None,
         motion: Motion | None = None,
+        guard: StreamGuard | None = None,
         **settings: dict[str, object],
     ) -> None:
         """`settings` are changes by section, such as recognition={"min_frames": 3}."""
@@ -47,6 +49,7 @@ class DoorRig:
         self.mesh: Mesh | None = make_mesh()
         self.detector, self.fitter, self.extractor = FakeDetector(), FakeFitter(self._fit), FakeExtractor()
         self.texture = texture
+        self.guard = guard
         self.motion = NO_MOTION if motion is None else motion
         self.gallery = FakeGallery(make_match(), make_person())
         self.audit = FakeAudit() if audit is None else audit
@@ -59,7 +62,9 @@ class DoorRig:
         tracker = FaceTracker(self.detector, self.fitter, self.settings.detection, self.stopwatch)
         gate = QualityGate(self.settings.quality)
         return DoorLoop(
-            Vision(tracker, gate, self.extractor, self.texture, motion=lambda: FakeMotion(self.motion)),
+            Vision(
+                tracker, gate, self.extractor, self.texture, motion=lambda: FakeMotion(self.motion), guard=self.guard
+            ),
             Surroundings(
                 gallery=self.gallery,
                 decide=partial(decide, policy=Policy(self._rules(), self.settings.door.release_for_s)),
