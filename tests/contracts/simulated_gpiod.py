@@ -141,9 +141,7 @@ class LineRequest:
     def release(self) -> None:
         self._is_released = True
         for offset in self._settings:
-            self._chip.owners.pop(offset, None)
-            if self._settings[offset].direction is Direction.OUTPUT:
-                self._chip.drive(offset, high=False)  # back to an input, pulled down
+            self._chip.owners.pop(offset, None)  # and the level stays: the worst that a kernel does
 
     def _check(self) -> None:
         if self._is_released:

@@ -80,6 +80,11 @@ def test_as_soon_as_anybody_is_named_the_daemon_s_own_user_is_not_special() -> N
     assert resolve(named).roles(Peer(1, os.getuid(), frozenset())) == frozenset()
 
 
+def test_patience_saves_up_one_burst_and_no_more() -> None:
+    limit = RateLimit(10.0, now=0.0)
+    assert sum(limit.admits(1000.0) for _ in range(100)) == 20
+
+
 @given(st.lists(st.floats(0.0, 1.0), max_size=300))
 def test_no_rhythm_gets_more_than_the_rate_and_one_burst(waits: list[float]) -> None:
     limit, now, admitted = RateLimit(10.0, now=0.0), 0.0, 0

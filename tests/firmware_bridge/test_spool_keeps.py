@@ -119,6 +119,21 @@ def test_a_torn_last_line_costs_that_line_and_nothing_else(tmp_path: Path, cut: 
     once_more.close()
 
 
+def test_a_torn_first_line_does_not_spoil_the_file_that_is_used_again(tmp_path: Path) -> None:
+    kept = spool(tmp_path)
+    fill(kept, 1)
+    kept.close()
+    file = next(tmp_path.glob("events-*"))
+    file.write_bytes(file.read_bytes()[:-5])
+    again = spool(tmp_path)
+    fill(again, 2)
+    again.close()
+    assert [one.name for one in tmp_path.glob("events-*")] == [file.name]
+    once_more = spool(tmp_path)
+    assert numbers(once_more) == [1, 2]
+    once_more.close()
+
+
 def test_rot_in_the_middle_costs_one_line(tmp_path: Path) -> None:
     kept = spool(tmp_path)
     fill(kept, 9)
@@ -147,7 +162,8 @@ def add(n):
         spool.append(DoorEvent(sequence=spool.last_sequence + 1, kind=EventKind.REX, at=0.0, utc="", detail="x" * 40))
 add(3)
 assert spool.fault is None
-resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+size = max(file.stat().st_size for file in Path({str(tmp_path)!r}).iterdir())
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))  # in the middle of the next line
 add(5)
 assert spool.fault is not None, "the disk is full"
 assert len(spool.events(after=0, limit=99)) == 8, "and nothing is lost"
