@@ -14,6 +14,7 @@ from firmware_bridge.config import BridgeSettings, wiegand_format
 from firmware_bridge.extras import Extras
 from firmware_bridge.keeper import Keeper
 from firmware_bridge.listener import claim, listen
+from firmware_bridge.lockdown_mark import LockdownMark
 from firmware_bridge.notify import Notifier, Watchdog
 from firmware_bridge.osdp import OsdpReader
 from firmware_bridge.panel_key import PanelKeyFile
@@ -23,7 +24,7 @@ from firmware_bridge.reader import CardReader
 from firmware_bridge.sections import NOT_FITTED
 from firmware_bridge.server import Server, Timed
 from firmware_bridge.spool import Spool
-from firmware_bridge.types import EventKind, Occurrence
+from firmware_bridge.types import EventKind, Lockdown, Occurrence
 from firmware_bridge.wiegand_lines import PulseReceiver
 from firmware_bridge.wires import open_lines, open_wires
 
@@ -60,6 +61,7 @@ def open_server(settings: BridgeSettings, clock: Clock, notifier: Notifier) -> I
         spool = Spool(state_folder / "spool", max_events=settings.daemon.spool_max_events)
         leaving.callback(spool.close)
         keeper = Keeper(settings, wires, spool, clock)
+        remember_lockdown(keeper, LockdownMark(state_folder / "lockdown"))
         panel = _open_panel(settings, state_folder, keeper, clock)
         receiver = PulseReceiver(end_of_frame_s=settings.wiegand.end_of_frame_s, monotonic=clock.monotonic)
         is_read = settings.wiegand.in_d0 != NOT_FITTED
@@ -82,6 +84,23 @@ def open_server(settings: BridgeSettings, clock: Clock, notifier: Notifier) -> I
             leaving.callback(lines.pulses(pins, _hear(receiver, server)).close)
         leaving.callback(wires.lock.close)  # the last in is the first out
         yield server
+
+
+def remember_lockdown(keeper: Keeper, mark: LockdownMark) -> None:
+    """Begin in the lockdown that was never ended, and mark those to come."""
+    if mark.is_set:
+        keeper.accept(Lockdown("restart"))
+
+    def note(occurrence: Occurrence) -> None:
+        try:
+            if occurrence.kind is EventKind.LOCKDOWN:
+                mark.set()
+            elif occurrence.kind is EventKind.LOCKDOWN_ENDED:
+                mark.clear()
+        except OSError as error:
+            keeper.fail("lockdown", f"a restart would forget the lockdown: {error.strerror or error}")
+
+    keeper.heard.append(note)
 
 
 def _open_panel(settings: BridgeSettings, folder: Path, keeper: Keeper, clock: Clock) -> OsdpReader | None:

@@ -128,6 +128,21 @@ def test_killed_while_it_starts_it_leaves_nothing_that_hinders_the_next(daemon: 
     assert not daemon.client.status().is_released
 
 
+def test_a_lockdown_outlives_the_daemon_until_somebody_ends_it(daemon: Daemon) -> None:
+    daemon.client.lockdown()
+    daemon.kill()
+    daemon.start()
+    with pytest.raises(CommandRefusedError, match="lockdown"):
+        daemon.release()
+    daemon.client.drive_input("rex", high=False)
+    events_until(daemon.client, EventKind.REX)
+    assert daemon.client.status().is_released, "the exit button works all the same"
+    daemon.client.end_lockdown()
+    daemon.kill()
+    daemon.start()
+    assert daemon.client.status().mode == "normal"
+
+
 def test_told_to_stop_it_secures_the_lock_and_leaves_no_socket(daemon: Daemon) -> None:
     daemon.release()
     assert daemon.stop() == 0
