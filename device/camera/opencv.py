@@ -8,9 +8,10 @@ from pathlib import Path
 
 import cv2
 
+from device.camera.pin import refuse_other_cameras
 from device.clock import Clock
 from device.config import CameraSettings
-from device.errors import CameraError, VideoUnreadableError
+from device.errors import CameraError, CameraRefusedError, VideoUnreadableError
 from device.types import Frame
 
 STREAM_TIMEOUT_MS = 5000  # a stream that says nothing for this long is lost
@@ -22,11 +23,19 @@ _SECRET = re.compile(r"//[^/]*@")  # user:password@ in a stream's address
 def open_camera(settings: CameraSettings, clock: Clock) -> LiveCamera | VideoFile:
     """Open what `source` names: a V4L2 number or device, a stream's address, or a video file.
 
-    Raises CameraError when it cannot be opened and VideoUnreadableError for a file that is no video.
+    Raises CameraError when it cannot be opened, CameraRefusedError when it is not the camera that was installed or is
+    virtual, and VideoUnreadableError for a file that is no video.
     """
     source = settings.source
     if source.isdecimal() or source.startswith("/dev/") or _STREAM.match(source):
-        return LiveCamera(settings, clock)
+        refuse_other_cameras(settings)
+        camera = LiveCamera(settings, clock)
+        if settings.pinned_format and camera.format != settings.pinned_format:
+            camera.close()
+            raise CameraRefusedError(
+                f"{described(source)}: [camera] pinned_format is {settings.pinned_format}, it delivers {camera.format}"
+            )
+        return camera
     return VideoFile(Path(source), clock, rate_hz=settings.rate_hz)
 
 
@@ -48,6 +57,12 @@ class LiveCamera:
             raise CameraError(f"{self._name} cannot be opened") from error
         if not self._capture.isOpened():
             raise CameraError(f"{self._name} cannot be opened")
+
+    @property
+    def format(self) -> str:
+        """The four-character code of what it delivers, such as MJPG; empty when OpenCV does not tell."""
+        code = int(self._capture.get(cv2.CAP_PROP_FOURCC))
+        return code.to_bytes(4, "little").decode("ascii", "replace") if 0 < code < 2**32 else ""
 
     def frames(self) -> Iterator[Frame]:
         """Frames as they are taken, without end. Raises CameraError when the camera vanishes."""
