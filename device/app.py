@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from device.clock import Clock
 from device.config import PolicySettings, RecognitionSettings, Settings
 from device.policy.decide import Policy, decide
+from device.policy.lockout import Lockout, LockoutSettings
 from device.policy.rules import RuleSettings, door_rules
 from device.policy.threshold import OperatingPoint, ThresholdPolicy
 from device.ports import Audit, Door, Lamps
@@ -75,6 +76,7 @@ def open_appliance(
             clock=clock,
             clock_is_trusted=partial(is_after, clock, settings.policy),
             lamps=lamps,
+            lockout=build_lockout(settings),
         )
         loop = DoorLoop(
             vision,
@@ -185,6 +187,19 @@ def with_constancy(settings: RecognitionSettings, card: ModelCard) -> Recognitio
     """
     least = min((point.threshold for point in card.operating_points), default=1.0)
     return replace(settings, min_constancy=max(settings.min_constancy, least))
+
+
+def build_lockout(settings: Settings) -> Lockout:
+    """What slows the door down for those who try again and again."""
+    section = settings.lockout
+    return Lockout(
+        LockoutSettings(
+            max_denials=section.max_denials,
+            window_s=section.window_s,
+            pause_s=section.pause_s,
+            pause_at_most_s=section.pause_at_most_s,
+        )
+    )
 
 
 def template_card(installed: Installed) -> ModelCard:

@@ -193,6 +193,17 @@ class DoorSettings(Section, frozen=True):
     release_for_s: Annotated[float, Meta(ge=0.5, le=60.0)] = 5.0
 
 
+class LockoutSection(Section, frozen=True):
+    """[lockout]: slowing the door down for those who try again and again; never the exit."""
+
+    ascending = (("pause_s", "pause_at_most_s"),)
+
+    max_denials: Annotated[int, Meta(ge=1, le=1000)] = 10  # in one window; the next denial pauses the door
+    window_s: Seconds = 60.0
+    pause_s: Seconds = 5.0  # the first pause; each further one doubles
+    pause_at_most_s: Seconds = 30.0  # also the longest rest of somebody who stays
+
+
 class UpkeepSettings(Section, frozen=True):
     """[upkeep]: what the door does for its files while it runs."""
 
@@ -214,6 +225,7 @@ class Settings(Section, frozen=True):
     recognition: RecognitionSettings = RecognitionSettings()
     policy: PolicySettings = PolicySettings()
     door: DoorSettings = DoorSettings()
+    lockout: LockoutSection = LockoutSection()
     upkeep: UpkeepSettings = UpkeepSettings()
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from device.audit.kinds import AuditKind
 from device.camera.checks import StreamGuard
@@ -19,6 +19,7 @@ from device.facts import decision_facts
 from device.liveness.solidity import Solidity
 from device.liveness.verdict import MotionCue
 from device.liveness.warden import Warden
+from device.policy.lockout import Lockout
 from device.ports import Audit, Door, Gallery, Lamps, TemplateExtractor, TextureScorer
 from device.stopwatch import Stopwatch
 from device.types import Box, Decision, Deny, DenyReason, Evidence, Frame, Grant, Match, PersonId, Quality, TrackId
@@ -52,6 +53,7 @@ class Surroundings:
     clock: Clock
     clock_is_trusted: Callable[[], bool]
     lamps: Lamps | None = None  # None: no emitters, or none that liveness uses
+    lockout: Lockout = field(default_factory=Lockout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class DoorLoop:
             return None
         encounter = self._encounters.get(track.id)
         if encounter is None:
+            if self._world.lockout.is_paused(frame.captured_at):
+                return None
             encounter = Encounter(track, self._warden.judge_of(track.id), self._recognition)
             self._encounters[track.id] = encounter
         is_usable = self._gather(encounter, track, frame)
@@ -196,11 +200,8 @@ class DoorLoop:
         sequence, decision = self._record_and_release(encounter, evidence, decision)
         self._warden.note_decision(decision, encounter.judge, encounter.track, at=encounter.newest_at)
         finished_at = self._world.clock.monotonic()
-        rest_s = self._recognition.repeat_after_s
-        if isinstance(decision, Grant):
-            rest_s = self._recognition.repeat_after_grant_s
         self._forget(encounter.track.id)
-        self._resting_until[encounter.track.id] = finished_at + rest_s
+        self._resting_until[encounter.track.id] = finished_at + self._rest_after(decision, encounter.track.id)
         return Decided(
             track=encounter.track.id,
             box=encounter.track.box,
@@ -211,6 +212,19 @@ class DoorLoop:
             first_usable_at=encounter.first_usable_at,
             decided_at=finished_at,
         )
+
+    def _rest_after(self, decision: Decision, track: TrackId) -> float:
+        """For how many seconds this track is not looked at again; a door that is tried too often pauses altogether."""
+        if isinstance(decision, Grant):
+            return self._recognition.repeat_after_grant_s
+        lockout = self._world.lockout
+        pause_s = lockout.note_denial(track, decision.reason, at=self._world.clock.monotonic())
+        if pause_s:
+            try:
+                self._world.audit.append(AuditKind.DOOR_SLOWED, {"pause_s": pause_s})
+            except AuditError as error:
+                log.error("audit.failed", extra={"fault": str(error)})  # noqa: TRY400 (the door pauses all the same)
+        return lockout.rest_s(track, usual_s=self._recognition.repeat_after_s)
 
     def _record_and_release(
         self, encounter: Encounter, evidence: Evidence | None, decision: Decision
@@ -259,6 +273,7 @@ class DoorLoop:
         for track in [track for track in self._resting_until if track not in present]:
             del self._resting_until[track]
         self._warden.leave_out(present)
+        self._world.lockout.forget(present)
         return decided
 
     def _forget(self, track: TrackId) -> None:
