@@ -33,7 +33,7 @@ def only(day: Weekday, opens: time, closes: time, zone: ZoneInfo = BERLIN) -> We
         ("2026-06-07T12:00:00", False),
     ],
 )
-def test_a_window_includes_its_opening_and_excludes_its_closing(moment: str, expected: bool) -> None:  # noqa: FBT001 (parametrized)
+def test_a_window_includes_its_opening_and_excludes_its_closing(moment: str, expected: bool) -> None:
     assert is_inside(OFFICE, now=at(moment)) is expected
 
 
