@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from device.app import build_photo_extractor
-from device.config import decode_settings
-from device.vision.enrolment import StillExtractor
-from models.store import Installed, ModelStore
+from device.threads import limit_blas_threads
+
+limit_blas_threads(1)  # as the appliance does: beside a busy process two threads mostly wait for each other
+
+from device.app import build_photo_extractor  # noqa: E402 (NumPy counts its threads when it is imported)
+from device.config import decode_settings  # noqa: E402 (same)
+from device.vision.enrolment import StillExtractor  # noqa: E402 (same)
+from models.store import Installed, ModelStore  # noqa: E402 (same)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
