@@ -22,6 +22,7 @@ from firmware_bridge.wiegand import FORMATS, Credential, encode  # noqa: E402
 
 BUZZ = {"command": osdp_sys.CMD_BUZZER, "reader": 0, "control_code": 2, "on_count": 1, "off_count": 2, "rep_count": 3}
 NEW_KEY = {"command": osdp_sys.CMD_KEYSET, "type": 1, "data": OTHER_KEY}
+GROWTH_KB = 1000
 CARD = encode(Credential(17, 4242), FORMATS["26"])
 
 
@@ -222,21 +223,44 @@ def test_an_adapter_pulled_out_and_plugged_in_again_is_found(tmp_path: Path) -> 
     assert bench.turn_until(bench.is_secure)
 
 
-@pytest.mark.parametrize("link", ["secure", "offline", "install"])
-def test_no_packet_however_malformed_stops_the_reader_or_orders_anything(tmp_path: Path, link: str) -> None:
-    bench = secured(tmp_path) if link == "secure" else Bench(tmp_path)
-    if link == "install":
-        bench.reader.open_install_mode(60.0)
-    for packet in random_packets(random.Random(link), count=4000, address=ADDRESS):
+def resident_kb() -> int:
+    return int(Path("/proc/self/status").read_text().partition("VmRSS:")[2].split()[0])
+
+
+def unharmed(bench: Bench, link: str, count: int) -> None:
+    """Feed malformed packets in one state of the link: nothing stops, nothing is ordered, memory stays."""
+    before = 0
+    for index, packet in enumerate(random_packets(random.Random(link), count=count, address=ADDRESS)):
         bench.cable.write(packet)
         for _ in range(3):
             bench.reader.tick()
         bench.cable.read(4096)
+        if index == count // 4:
+            before = resident_kb()
+    assert resident_kb() - before < GROWTH_KB
     assert bench.ordered == []
     bench.reader.close_install_mode()
     bench.reader.set_key(KEY)
     bench.connect(panel_on(bench.cable))
     assert bench.turn_until(bench.is_secure), "it still talks to whoever holds the key"
+
+
+def in_state(folder: Path, link: str) -> Bench:
+    bench = secured(folder) if link == "secure" else Bench(folder)
+    if link == "install":
+        bench.reader.open_install_mode(60.0)
+    return bench
+
+
+@pytest.mark.parametrize("link", ["secure", "offline", "install"])
+def test_no_packet_however_malformed_stops_the_reader_or_orders_anything(tmp_path: Path, link: str) -> None:
+    unharmed(in_state(tmp_path, link), link, 4000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("link", ["secure", "offline", "install"])
+def test_a_hundred_thousand_malformed_packets_do_no_harm(tmp_path: Path, link: str) -> None:
+    unharmed(in_state(tmp_path, link), link, 100_000)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="None is immortal from Python 3.12 on")

@@ -17,6 +17,7 @@ from firmware_bridge.errors import CommandRefusedError
 from firmware_bridge.types import Cause, EventKind
 from firmware_bridge.wiegand import FORMATS, Credential, encode
 
+MEMORY_LIMIT_KB = 30_000
 WITH_PANEL = f"""{DOOR}
 [aux]
 pin = 5
@@ -122,3 +123,22 @@ def test_what_a_keypad_sends_by_wiegand_waits_for_vision(daemon: Daemon) -> None
         continue
     assert [one.key for one in inputs] == ["5"]
     assert daemon.client.take_reader_inputs() == []
+
+
+def test_nonsense_on_the_simulated_wires_moves_nothing(daemon: Daemon) -> None:
+    Cable(daemon.folder)
+    daemon.start()
+    with (daemon.folder / "edges").open("wb", buffering=0) as edges:
+        edges.write(b"\nopen sesame\n27 2\n-1 0\n27 0\n")
+    give_up_at = time.monotonic() + GIVE_UP_AFTER_S
+    while not daemon.client.status().is_released and time.monotonic() < give_up_at:
+        continue
+    assert daemon.client.status().causes == (Cause.REX,), "the last line was one"
+
+
+def test_a_daemon_with_everything_and_a_key_is_still_small(daemon: Daemon) -> None:
+    Cable(daemon.folder)
+    daemon.start()
+    daemon.client.set_panel_key(KEY)
+    assert daemon.client.status().panel_key
+    assert daemon.memory_kb() < MEMORY_LIMIT_KB
