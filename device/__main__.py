@@ -12,6 +12,7 @@ from pathlib import Path
 from device.config import Settings, read_settings
 from device.errors import ConfigError, DeviceError
 from device.journal import log_to_standard_error
+from device.memory import forbid_dumps, lock_secrets
 from device.threads import limit_blas_threads
 from firmware_bridge.client import DoorClient
 from firmware_bridge.errors import BridgeError
@@ -27,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = read_settings(options.config)
         limit_blas_threads(settings.runtime.threads)
+        forbid_dumps()
+        lock_secrets()
         run(settings)
     except (DeviceError, ModelError, BridgeError) as error:
         sys.stderr.write(f"lintel: {error}\n")
@@ -43,6 +46,7 @@ def run(settings: Settings) -> None:
     from device.clock import SystemClock
     from device.service import Service
     from device.upkeep import tending
+    from device.verbs import answering
 
     clock = SystemClock()
     stop = threading.Event()
@@ -56,6 +60,7 @@ def run(settings: Settings) -> None:
         AuditLog(settings.audit_file, clock=clock) as audit,
         open_appliance(settings, clock=clock, door=door, audit=audit, lamps=lamps) as appliance,
         tending(settings, audit, clock),
+        answering(settings, audit, appliance.lockout),
     ):
         feed = CameraFeed(partial(open_camera, settings.camera, clock), settings.camera)
         Service(appliance, feed, door, tell=lambda *_: None).run(stop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ class Appliance:
     audit: Audit
     installed: Installed
     stopwatch: Stopwatch
+    lockout: Lockout = field(default_factory=Lockout)
 
 
 @contextlib.contextmanager
@@ -85,7 +86,7 @@ def open_appliance(
             liveness=settings.liveness,
             stopwatch=stopwatch,
         )
-        yield Appliance(loop, gallery, audit, installed, stopwatch)
+        yield Appliance(loop, gallery, audit, installed, stopwatch, surroundings.lockout)
 
 
 def build_vision(settings: Settings, installed: Installed, stopwatch: Stopwatch) -> Vision:

@@ -193,6 +193,12 @@ class DoorSettings(Section, frozen=True):
     release_for_s: Annotated[float, Meta(ge=0.5, le=60.0)] = 5.0
 
 
+class ControlSettings(Section, frozen=True):
+    """[control]: the socket on which the running door can be asked; Unix groups lintel-ROLE say who may ask what."""
+
+    socket: PathText = "/run/lintel/control.sock"  # empty: none
+
+
 class LockoutSection(Section, frozen=True):
     """[lockout]: slowing the door down for those who try again and again; never the exit."""
 
@@ -225,6 +231,7 @@ class Settings(Section, frozen=True):
     recognition: RecognitionSettings = RecognitionSettings()
     policy: PolicySettings = PolicySettings()
     door: DoorSettings = DoorSettings()
+    control: ControlSettings = ControlSettings()
     lockout: LockoutSection = LockoutSection()
     upkeep: UpkeepSettings = UpkeepSettings()
 

@@ -25,6 +25,7 @@
     │   │   └── SiteKeyMissingError (LookupError)  the collection is sealed with a key not here     81
     │   └── BackupError                       a backup cannot be made, or must not be restored     82
     ├── TargetUnreachableError (ValueError)   the model cannot meet target_fpir at this gallery    37
+    ├── ControlError (OSError)                the control socket does not answer, or refuses       83
     └── AuditError                            the audit log cannot be written or read              50
         └── AuditBrokenError                  its hash chain does not hold                         51
 
@@ -184,6 +185,12 @@ class TargetUnreachableError(DeviceError, ValueError):
     """The installed model cannot meet `target_fpir` with this many people enrolled."""
 
     exit_code = 37
+
+
+class ControlError(DeviceError, OSError):
+    """The control socket cannot be made or does not answer, or what was asked is refused; the message says which."""
+
+    exit_code = 83
 
 
 class AuditError(DeviceError):

@@ -12,6 +12,7 @@ import click
 
 from device.config import Settings, read_settings
 from device.errors import DeviceError
+from device.memory import forbid_dumps
 from device.threads import limit_blas_threads
 from enroll.console import complain
 from firmware_bridge.errors import BridgeError
@@ -22,11 +23,13 @@ SYSTEM_CONFIG = Path("/etc/lintel/lintel.toml")
 COMMANDS = {  # name -> ("module:attribute", summary); a heavy import is paid only by the command that needs it
     "audit": ("enroll.audit:audit", "Show what happened at the door and verify that nobody changed it."),
     "collection": ("enroll.collection:collection", "Back up, restore and check who is enrolled."),
+    "control": ("enroll.control:control", "Ask the running door, as far as your role allows."),
     "demo": ("enroll.demo:demo", "Play visitors to the real loop and show what the door did."),
     "door": ("enroll.door:door", "Ask, release or lock down the door through its daemon."),
     "measure": ("enroll.measure:measure", "Measure speed and accuracy on this machine."),
     "models": ("enroll.models:models", "Install, list and verify the networks."),
     "people": ("enroll.people:people", "Add, list and remove enrolled people."),
+    "site": ("enroll.site:site", "Make, rotate and show the key that seals everyone enrolled."),
     "watch": ("enroll.watch:watch", "Watch a camera or a video and print every decision."),
 }
 
@@ -86,6 +89,7 @@ def settings_for(config: Path | None, state: Path | None) -> Settings:
 
 def main() -> None:
     """The entry point of the `lintel` command."""
+    forbid_dumps()  # names pass through this process
     sys.exit(run(lintel, sys.argv[1:]))
 
 

@@ -77,6 +77,7 @@ def _write_config(folder: Path, settings: Settings, film: Path) -> Path:
         site=replace(settings.site, state_folder=str(folder), models_folder=str(settings.models_folder.absolute())),
         camera=replace(settings.camera, source=str(film), rate_hz=RATE_HZ),
         door=replace(settings.door, socket=str(folder / "no-door.sock")),
+        control=replace(settings.control, socket=str(folder / "control.sock")),
     )
     config = folder / "lintel.toml"
     config.write_text(as_toml(own), encoding="utf-8")
