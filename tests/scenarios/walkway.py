@@ -77,8 +77,8 @@ class Play:
     photo: Visitor
     liveness: dict[str, object]
 
-    def settings(self, state: Path) -> Settings:
-        return settings_for(self.networks, state, liveness=self.liveness)
+    def settings(self, state: Path, **changes: dict[str, object]) -> Settings:
+        return settings_for(self.networks, state, liveness=self.liveness, **changes)
 
 
 class RecordingDoor(FakeDoor):
