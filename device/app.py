@@ -62,10 +62,12 @@ def open_appliance(
     from device.collection.gallery import Gallery
     from device.collection.recovery import open_or_recover
     from device.loop import DoorLoop, Surroundings
+    from device.vision.warmup import warm_up
 
     stopwatch = Stopwatch()
     installed = ModelStore(settings.models_folder).installed()
     vision = build_vision(settings, installed, stopwatch)
+    warm_up(vision.gate, vision.extractor, vision.texture)
     files = (settings.collection_file, settings.audit_file)
     with open_or_recover(files[0], log=files[1], audit=audit, clock=clock) as collection:
         gallery = Gallery(collection, thresholds=build_thresholds(settings, installed))

@@ -29,7 +29,7 @@ MOVED_LEVELS = 6.0  # rms that a movement must have made within the run that rep
 RUN_FRAMES = 12  # so long a movement is not repeated to the pixel by a person
 FEATURELESS = 2.0  # standard deviation in levels: a covered lens delivers the same black for ever
 INTERVALS = 15
-HASTE = 0.3  # of the camera's own interval: a median below it is a stream that is pushed, not taken
+HASTE = 0.2  # of the configured interval: a median below it is pushed, not taken; many cameras insist on 60 a second
 
 
 class StreamFault(StrEnum):
