@@ -13,6 +13,7 @@ import click
 from device.config import Settings
 from enroll import console
 from enroll.measure_pad import pad
+from enroll.measure_search import search
 
 if TYPE_CHECKING:
     from device.measure.peer import FaceRecognitionPeer
@@ -34,6 +35,7 @@ def measure() -> None:
 
 
 measure.add_command(pad)
+measure.add_command(search)
 
 
 @measure.command()

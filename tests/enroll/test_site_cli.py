@@ -83,7 +83,7 @@ def test_a_file_that_is_no_backup_is_one_sentence(lintel: Lintel, tmp_path: Path
     assert len(lintel("people", "list", "--json").json_lines()[0]) == 1
 
 
-def test_a_door_that_does_not_run_answers_nothing(lintel: Lintel, tmp_path: Path) -> None:
+def test_a_door_that_does_not_run_answers_nothing(lintel: Lintel) -> None:
     said = lintel("control", "status")
     assert said.exit_code == 83
     assert "does not answer" in said.sentence()
