@@ -43,6 +43,7 @@ def run(settings: Settings) -> None:
     from device.audit.log import AuditLog
     from device.camera.feed import CameraFeed
     from device.camera.opencv import open_camera
+    from device.chronicle import chronicling
     from device.clock import SystemClock
     from device.service import Service
     from device.upkeep import tending
@@ -61,6 +62,7 @@ def run(settings: Settings) -> None:
         open_appliance(settings, clock=clock, door=door, audit=audit, lamps=lamps) as appliance,
         tending(settings, audit, clock),
         answering(settings, audit, appliance.lockout),
+        chronicling(door, audit),
     ):
         feed = CameraFeed(partial(open_camera, settings.camera, clock), settings.camera)
         Service(appliance, feed, door, tell=lambda *_: None).run(stop)

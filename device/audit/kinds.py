@@ -17,6 +17,7 @@ class AuditKind(StrEnum):
     DOOR_FORCED = "door.forced"
     DOOR_HELD = "door.held"
     DOOR_EXIT_REQUESTED = "door.exit_requested"
+    DOOR_EVENT = "door.event"
     DOOR_UNREACHABLE = "door.unreachable"
     DOOR_REFUSED = "door.refused"
     CAMERA_LOST = "camera.lost"
@@ -48,7 +49,8 @@ MEANINGS: dict[AuditKind, str] = {
     AuditKind.DOOR_FORCED: "The door opened without a release.",
     AuditKind.DOOR_HELD: "The door stayed open longer than agreed.",
     AuditKind.DOOR_EXIT_REQUESTED: "Somebody inside asked to leave.",
-    AuditKind.DOOR_UNREACHABLE: "The door daemon does not answer, so nothing was released.",
+    AuditKind.DOOR_EVENT: "Something else that the door daemon told; facts name it: opened, closed, tamper, fire, ….",
+    AuditKind.DOOR_UNREACHABLE: "No answer to a release; whether the lock was released, the door's own events tell.",
     AuditKind.DOOR_REFUSED: "The door daemon answered a release with a refusal; facts say why.",
     AuditKind.CAMERA_LOST: "The camera stopped delivering frames; the door stays secured.",
     AuditKind.CAMERA_RESTORED: "The camera delivers frames again.",
