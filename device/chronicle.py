@@ -30,9 +30,13 @@ KINDS = {  # what has a word of its own in the audit; everything else is a DOOR_
 class DoorLog(Protocol):
     """The daemon's spool: what it keeps until somebody has it."""
 
-    def events(self, after: int = 0, *, limit: int = 100) -> Sequence[DoorEvent]: ...
+    def events(self, after: int = 0, *, limit: int = 100) -> Sequence[DoorEvent]:
+        """Kept events with a sequence number above `after`, oldest first, at most `limit`. Raises BridgeError."""
+        ...
 
-    def acknowledge(self, sequence: int) -> None: ...
+    def acknowledge(self, sequence: int) -> None:
+        """Everything up to `sequence` is kept elsewhere now. Raises BridgeError."""
+        ...
 
 
 class Chronicle:
