@@ -163,7 +163,7 @@ class Playbill:
         return next((act for act in self.acts if act.starts_s <= elapsed_s < act.ends_s + AFTERWARDS_S), None)
 
     def _elapsed(self, at: float) -> float:
-        return at - (self._started_at or at)
+        return 0.0 if self._started_at is None else at - self._started_at
 
     def _print(self, elapsed_s: float, sentence: str, style: str) -> None:
         with self._lock:

@@ -118,20 +118,21 @@ def _print_json(name_of: Callable[[PersonId], str | None], decided: Decided) -> 
 
 
 def _print_line(name_of: Callable[[PersonId], str | None], decided: Decided) -> None:
+    from rich.text import Text
+
     facts = describe(decided, name_of)
     match decided.decision:
         case Grant(person=person):
-            verdict, who = "[bold green]granted[/]", name_of(person) or person
+            verdict, who = ("granted", "bold green"), name_of(person) or person
         case Deny(reason=reason):
-            verdict, who = "[bold red]denied [/]", reason.value.replace("_", " ")
+            verdict, who = ("denied ", "bold red"), reason.value.replace("_", " ")
         case unreachable:
             assert_never(unreachable)
-    out.print(f"{verdict} {who}", end="")
-    out.print(
+    basis = (
         f"  score {_shown(facts['score'])} of {_shown(facts['threshold'])}, {facts['frames']} frames, "
-        f"{facts['latency_s']} s, audit {facts['audit_sequence']}",
-        style="dim",
+        f"{facts['latency_s']} s, audit {facts['audit_sequence']}"
     )
+    out.print(Text.assemble(verdict, " ", who, (basis, "dim")), soft_wrap=True)  # a name is no markup
 
 
 def _shown(value: object) -> str:
