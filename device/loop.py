@@ -137,7 +137,7 @@ class DoorLoop:
         if isinstance(decision, Deny) and not self._is_final(decision, encounter):
             return None
         decided = self._carry_out(encounter, evidence, decision)
-        self._world.door.indicate("granted" if isinstance(decided.decision, Grant) else "denied")
+        self._world.door.indicate(_word_for(decided.decision))
         return decided
 
     def _gather(self, encounter: Encounter, track: Track, frame: Frame) -> bool:
@@ -278,3 +278,10 @@ class DoorLoop:
 
     def _forget(self, track: TrackId) -> None:
         self._encounters.pop(track, None)
+
+
+def _word_for(decision: Decision) -> str:
+    """What the door's lamps show; whoever meets a door that waits is not told "denied", which would be about them."""
+    if isinstance(decision, Grant):
+        return "granted"
+    return "try_again_later" if decision.reason is DenyReason.LOCKED_OUT else "denied"

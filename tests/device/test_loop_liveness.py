@@ -122,6 +122,7 @@ def test_an_attack_holds_the_door_for_the_next_person_and_no_longer() -> None:
     rig.mesh = None
     rig.pass_by(2.0)
     assert next_person(rig, LIVE) == [Deny(DenyReason.LOCKED_OUT)]
+    assert rig.door.indications[-1] == "try_again_later"
     rig.mesh = None
     rig.pass_by(70.0)
     (decision,) = next_person(rig, LIVE)
