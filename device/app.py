@@ -60,8 +60,8 @@ def open_appliance(
     TargetUnreachableError when the model cannot meet `target_fpir` with the people enrolled.
     """
     from device.collection.gallery import Gallery
-    from device.collection.recovery import open_or_recover
     from device.loop import DoorLoop, Surroundings
+    from device.recovery import open_or_recover
     from device.vision.warmup import warm_up
 
     stopwatch = Stopwatch()

@@ -44,7 +44,7 @@ def restore(settings: Settings, /, *, file: Path) -> None:
     """
     from device.audit.log import AuditLog
     from device.clock import SystemClock
-    from device.collection.recovery import restore_backup
+    from device.recovery import restore_backup
 
     clock = SystemClock()
     with AuditLog(settings.audit_file, clock=clock) as audit:

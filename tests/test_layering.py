@@ -26,15 +26,15 @@ BRIDGE = {
 }
 # Within the appliance: what each part may import of the other parts. A part that is not named here may import any part
 # but those that put everything together.
-LEAVES = {"types", "errors", "clock", "stopwatch", "health", "threads"}
+LEAVES = {"types", "errors", "clock", "stopwatch", "health", "threads", "secret_file", "memory"}
 PARTS = {
     **{leaf: set[str]() for leaf in LEAVES},
     "config": {"errors"},
     "ports": {"types"},
     "bystander": {"ports"},
     "policy": {"types", "errors"},
-    "collection": {"types", "errors", "policy"},
-    "audit": {"types", "errors", "clock", "collection"},
+    "collection": {"types", "errors", "policy", "secret_file"},
+    "audit": {"types", "errors", "clock", "collection", "secret_file"},
     "camera": {"types", "errors", "config", "clock", "ports"},
     "vision": {"types", "errors", "config", "ports", "stopwatch"},
     "liveness": {"types", "errors", "config", "ports", "vision", "camera"},
@@ -46,10 +46,10 @@ MAY_COMPOSE = {"app", "service", "__main__", "measure"}
 LIBRARIES = {
     "ai_edge_litert": ["models.runtimes.litert"],
     "click": ["enroll"],
-    "cryptography": ["device.collection.seal", "device.sync.record", "enroll.bundle"],
+    "cryptography": ["device.audit.sign", "device.collection.seal", "device.sync.record", "enroll.bundle"],
     "cv2": ["device.camera", "device.vision", "device.liveness", "device.measure", "device.threads"],
     "dlib": ["device.measure.peer"],
-    "faiss": ["device.collection.sketch"],
+    "faiss": ["device.collection.sketch", "device.measure.search"],
     "gpiod": ["firmware_bridge.gpiod_lines"],
     "gpiozero": ["firmware_bridge.gpio"],
     "lgpio": ["firmware_bridge.wiegand_lines"],

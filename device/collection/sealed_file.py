@@ -14,8 +14,10 @@ from device.collection.schema import COLLECTION
 from device.collection.seal import PersonSeal, Sealer, SiteKey, UnsealError, random_site_key
 from device.collection.sealed_rows import RowSealer
 from device.collection.storage import Database, reading, sqlite_errors, writing
-from device.errors import CollectionUnreadableError, DeviceError, UnknownPersonError
+from device.errors import CollectionUnreadableError, DeviceError, SiteKeyMissingError, UnknownPersonError
 from device.types import PersonId
+
+VIEWS_AT_MOST = 20
 
 
 class SealedFile:
@@ -45,9 +47,24 @@ class SealedFile:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
-        """One unchanging view for several reads."""
-        with reading(self._database, self.path, COLLECTION), self._damage_named(ValueError):
-            yield
+        """One unchanging view for several reads.
+
+        A key may be rotated away between the view and the reading of its key: then a newer view is taken.
+        """
+        if self._database.conn.in_transaction:
+            with self._damage_named(ValueError):
+                yield
+            return
+        for views_left in range(VIEWS_AT_MOST - 1, -1, -1):
+            with reading(self._database, self.path, COLLECTION), self._damage_named(ValueError):
+                try:
+                    self.seal_in_use()
+                except SiteKeyMissingError:
+                    if not views_left:
+                        raise
+                    continue
+                yield
+                return
 
     def seal_in_use(self) -> RowSealer:
         """What seals the collection now, which may be another than a moment ago: keys rotate while doors run.

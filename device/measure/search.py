@@ -102,11 +102,13 @@ def _mated_probes(vectors: Vectors, source: np.random.Generator) -> Vectors:
     scores = np.interp(source.random(len(vectors)), shares, MATED_SCORES)[:, None].astype(np.float32)
     noise = source.standard_normal(vectors.shape, dtype=np.float32)
     noise = _unit(noise - np.sum(noise * vectors, axis=1, keepdims=True) * vectors)
-    return _unit(scores * vectors + np.sqrt(1.0 - scores**2) * noise)
+    probes: Vectors = _unit(scores * vectors + np.sqrt(1.0 - scores**2) * noise)
+    return probes
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    unit: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def _full_product(vectors: Vectors, probes: Vectors, *, block: int = 64) -> list[tuple[int, float]]:

@@ -16,7 +16,6 @@ from device.audit.kinds import AuditKind
 from device.audit.log import AuditLog, reading_audit
 from device.clock import FakeClock
 from device.collection.people import Person
-from device.collection.recovery import open_or_recover, restore_backup
 from device.collection.snapshot import newest_good, snapshots, take_snapshot, write_copy
 from device.collection.store import Collection, open_collection
 from device.config import Settings
@@ -28,6 +27,7 @@ from device.errors import (
     SiteKeyMissingError,
     StorageFullError,
 )
+from device.recovery import open_or_recover, restore_backup
 from device.types import PersonId
 from device.upkeep import Upkeep
 from enroll.registry import Registry
