@@ -158,7 +158,7 @@ def _stage(still: Image, stills: StillExtractor, enrolled: Visitor, stranger: Vi
     from device.measure.simulate.sheet import wave
 
     attack = PrintAttack(portrait_of(still, stills), wave(7, tilt_deg=15.0))
-    visits = (Visit(ENROLLED, enrolled, 5.0), Visit(STRANGER, stranger, 5.0), Visit(PHOTO, attack, 5.0))
+    visits = (Visit(ENROLLED, enrolled, 6.0), Visit(STRANGER, stranger, 5.0), Visit(PHOTO, attack, 5.0))
     notes.append(f"{PHOTO} is a simulation: a sheet of paper, waved by hand")
     expected = {ENROLLED: Expected.GRANT, STRANGER: Expected.DENY, PHOTO: Expected.DENY}
     return Cast(still, with_gaps(visits, room=EmptyRoom(), gap_s=GAP_S), expected, tuple(notes))

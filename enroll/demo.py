@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 RATE_HZ = 15.0
 RELEASE_FOR_S = 1.0
+PUPPET_FRAMES = 60
 DOOR = """\
 [daemon]
 socket = "{folder}/door.sock"
@@ -97,7 +98,10 @@ def demo_settings(settings: Settings, state: Path) -> Settings:
 def without_texture(settings: Settings) -> Settings:
     """Let motion alone decide, and ask nothing: a puppet's skin is a photo, and it does not listen."""
     out.print("  motion alone must show a live head: a puppet's skin is a photo", style="dim")
-    return replace(settings, liveness=replace(settings.liveness, mode="passive", use_texture=False))
+    patient = replace(settings.recognition, max_frames=PUPPET_FRAMES)  # it turns its head only when it has walked up
+    return replace(
+        settings, recognition=patient, liveness=replace(settings.liveness, mode="passive", use_texture=False)
+    )
 
 
 def described_networks(settings: Settings) -> str:
