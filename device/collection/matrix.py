@@ -14,7 +14,7 @@ from device.types import PersonId
 GROWTH = 1.5  # spare rows, so that enrolling one person copies one person's rows and not everybody's
 SPARE_ROWS = 64
 SKETCHED_ABOVE_ROWS = 50_000  # up to here the plain product takes less than a millisecond or two
-CLOSEST = (256, 4096)  # how many sketches' rows are compared exactly: first few, then more, then all
+CLOSEST = (512, 4096)  # how many sketches' rows are compared exactly: first few, then more, then all
 MARGIN_SEEN = 0.05  # another person is missed only if further away from the best than this: the policy's min_margin
 
 

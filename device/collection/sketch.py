@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 BITS_PER_FRAME = 2  # bits for each dimension: 256 for the usual 128
-SIGMAS = (
-    4.0  # how far a pair's number of differing bits may lie above what its angle says: one pair in 30,000 does more
-)
+# A pair differs in so many standard deviations more bits than its angle says once in 4,000 or rarer.
+SIGMAS = 3.5
+EVENNESS = 0.85  # measured: bits of two frames spread so much less than those of independent planes
 FRAME_SEED = 20_260_105  # the second frame is random and public; secrecy is the site's matrix's business
 CHUNK_ROWS = 65_536  # sketched at once, so that memory does not peak
 CLOSEST_BY_HEAP = 512  # measured: a heap is quicker for few, counting for many
@@ -68,7 +68,7 @@ class Sketches:
         length = float(np.linalg.norm(probe - self._mean)) * self._typical_length
         cosine = 1.0 - (1.0 - score) / max(length, 1e-6)  # of the angle as seen from the mean
         share = math.acos(max(-1.0, min(1.0, cosine))) / math.pi
-        spread = math.sqrt(self._bits * share * (1.0 - share))
+        spread = EVENNESS * math.sqrt(self._bits * share * (1.0 - share))
         return bool(self._bits * share + SIGMAS * spread < seen_to_bits)
 
     def _sketch(self, vectors: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -66,8 +66,8 @@ def measure_search(*, people: int, probes: int, timed: int = 300) -> SearchFigur
     build_s = time.perf_counter() - started
     strangers = _unit(source.standard_normal((probes, DIMENSIONS), dtype=np.float32))
     full_mated, full_strangers = _full_product(vectors, mated), _full_product(vectors, strangers)
-    quick_mated, mated_ms = _search(matrix, mated)
-    quick_strangers, non_mated_ms = _search(matrix, strangers)
+    quick_mated, mated_ms = _search(matrix, mated, matters_from=-1.0)
+    quick_strangers, non_mated_ms = _search(matrix, strangers, matters_from=DECISION_SCORE)
     return SearchFigures(
         people=people,
         references=len(vectors),
@@ -120,12 +120,14 @@ def _full_product(vectors: Vectors, probes: Vectors, *, block: int = 64) -> list
     return best
 
 
-def _search(matrix: ReferenceMatrix, probes: Vectors) -> tuple[list[tuple[PersonId, float]], list[float]]:
+def _search(
+    matrix: ReferenceMatrix, probes: Vectors, *, matters_from: float
+) -> tuple[list[tuple[PersonId, float]], list[float]]:
     found: list[tuple[PersonId, float]] = []
     times = []
     for probe in probes:
         started = time.perf_counter()
-        nearest = matrix.nearest(probe, matters_from=DECISION_SCORE)
+        nearest = matrix.nearest(probe, matters_from=matters_from)
         times.append(time.perf_counter() - started)
         assert nearest is not None  # noqa: S101 (the matrix is not empty)
         found.append((nearest.person, nearest.score))
