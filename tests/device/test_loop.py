@@ -304,6 +304,19 @@ def test_after_the_rest_a_visit_has_to_earn_everything_again(rig: DoorRig) -> No
     assert reasons(rig) == ["not_enrolled"]
 
 
+def test_nothing_is_kept_of_those_who_left(rig: DoorRig) -> None:
+    """A door that runs for a year sees a million tracks."""
+    for _ in range(3):
+        rig.show(MIN_FRAMES)
+        rig.mesh = None
+        rig.show(2)
+        rig.mesh = make_mesh()
+    rig.mesh = None
+    rig.show(2)
+    assert rig.loop.encounters() == {}
+    assert rig.loop._resting_until == {}
+
+
 def test_whoever_leaves_and_comes_back_is_decided_anew_without_a_rest(rig: DoorRig) -> None:
     rig.show(MIN_FRAMES)
     rig.mesh = None
