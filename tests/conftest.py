@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from device.threads import limit_blas_threads
@@ -16,6 +17,10 @@ from device.app import build_photo_extractor  # noqa: E402 (NumPy counts its thr
 from device.config import decode_settings  # noqa: E402 (same)
 from device.vision.enrolment import StillExtractor  # noqa: E402 (same)
 from models.store import Installed, ModelStore  # noqa: E402 (same)
+
+# The same examples in every run, and no deadline: a busy machine is no bug. HYPOTHESIS_PROFILE=default explores.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
