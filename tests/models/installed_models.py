@@ -19,7 +19,7 @@ SHARED = ROOT.parent / "shared"
 def stores() -> Iterator[ModelStore]:
     """Every store that may hold networks: the named one, then those below `build/`."""
     if "LINTEL_STATE" in os.environ:
-        yield ModelStore(Path(os.environ["LINTEL_STATE"]) / "models")
+        yield ModelStore(Path(os.environ["LINTEL_STATE"]).absolute() / "models")
     for folder in sorted((ROOT / "build").glob("state*/models")):
         yield ModelStore(folder)
 
