@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -62,7 +63,10 @@ def lintel(root: Path) -> Run:
 
 def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=PATIENCE_S, check=False)
+    elsewhere = {name: value for name, value in os.environ.items() if name != "LINTEL_STATE"}
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=root, timeout=PATIENCE_S, check=False, env=elsewhere
+    )
 
 
 def complaint(ended: subprocess.CompletedProcess[str], exit_code: int) -> str:
