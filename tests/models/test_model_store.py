@@ -4,6 +4,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -154,20 +155,25 @@ def test_a_file_is_replaced_whole_and_readable_by_the_service(store: ModelStore)
     assert (store.root / "files" / "x").stat().st_mode & 0o777 == 0o644
 
 
-@pytest.fixture
-def small_disk() -> Iterator[int]:
-    """No file of this process may grow beyond some bytes, as on a full disk."""
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond `size` bytes, as on a full disk.
+
+    Only around the code under test: pytest's own output may be a file, too.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    yield 4096
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(store: ModelStore, small_disk: int) -> None:
+def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(store: ModelStore) -> None:
     with store.locked():
         before = store.write("files/x", b"before")
-        with pytest.raises(StoreError, match="files/x"):
-            store.write("files/x", bytes(2 * small_disk))
+        with no_file_beyond(4096), pytest.raises(StoreError, match="files/x"):
+            store.write("files/x", bytes(8192))
     assert store.read(before) == b"before"
     assert sorted(file.name for file in store.root.iterdir()) == [".lock", "files"]
 
