@@ -9,9 +9,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from device.threads import limit_blas_threads
+from device.threads import limit_blas_threads, limit_opencv_threads
 
 limit_blas_threads(1)  # as the appliance does: beside a busy process two threads mostly wait for each other
+limit_opencv_threads(1)
 
 from device.app import build_photo_extractor  # noqa: E402 (NumPy counts its threads when it is imported)
 from device.config import decode_settings  # noqa: E402 (same)

@@ -133,7 +133,7 @@ def check(rig: DoorRig, decided: list[Decided]) -> None:
     assert rows == sorted(set(rows))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(moments, min_size=1, max_size=8))
 def test_a_release_always_rests_on_everything_that_it_must(story: list[Moment]) -> None:
     rests: dict[str, object] = {"repeat_after_s": 0.2, "repeat_after_grant_s": 0.3}
