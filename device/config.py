@@ -110,7 +110,7 @@ class LivenessSettings(Section, frozen=True):
     mode: Literal["passive", "cooperative", "challenge", "light", "off"] = (
         "cooperative"  # "off" is for bench work and is refused with real pins
     )
-    use_texture: bool = True  # false: motion alone decides, so a head that does not turn stays undecided
+    use_texture: bool = True  # false, or no such network: passive goes by motion alone, cooperative asks everybody
     min_frames: Annotated[int, Meta(ge=1, le=60)] = 5  # usable frames before a verdict
     min_texture_score: Annotated[float, Meta(ge=0.5, le=1.0)] = (
         0.8  # mean over the newest frames; from here on the texture is live
@@ -122,7 +122,9 @@ class LivenessSettings(Section, frozen=True):
     min_change: Ratio = 0.02  # eye distances the picture must have changed before a sheet is called one
     max_flat_solidity: Ratio = 0.2  # the largest such share, for a sheet
     max_flat_remainder: Ratio = 0.45  # the largest share of that motion which no sheet explains, for a sheet
-    challenge_after_s: Annotated[float, Meta(ge=0.2, le=60.0)] = 1.5  # cooperative: undecided for so long, be asked
+    challenge_after_s: Annotated[float, Meta(ge=0.2, le=60.0)] = (
+        1.5  # cooperative: undecided for so long, be asked; at once where texture is not used
+    )
     challenge_length: Annotated[int, Meta(ge=2, le=8)] = 4  # gestures in one attempt
     challenge_pause_s: Seconds = 0.35  # the longest pause before a prompt
     min_reaction_s: Seconds = 0.2  # an answer sooner after its prompt was no answer; people need 0.25 s to react
@@ -193,6 +195,14 @@ class DoorSettings(Section, frozen=True):
     release_for_s: Annotated[float, Meta(ge=0.5, le=60.0)] = 5.0
 
 
+class EnrolmentSettings(Section, frozen=True):
+    """[enrolment]: what people agree to, and what is kept of them."""
+
+    consent_text: Annotated[str, Meta(min_length=1, max_length=64)] = "1"  # version of the text that people agree to
+    consent_language: Annotated[str, Meta(pattern=r"\A[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")] = "en"  # of it, BCP 47
+    keep_photos: bool = False  # sealed reference photos, so that another network needs no new enrolment
+
+
 class ControlSettings(Section, frozen=True):
     """[control]: the socket on which the running door can be asked; Unix groups lintel-ROLE say who may ask what."""
 
@@ -231,6 +241,7 @@ class Settings(Section, frozen=True):
     recognition: RecognitionSettings = RecognitionSettings()
     policy: PolicySettings = PolicySettings()
     door: DoorSettings = DoorSettings()
+    enrolment: EnrolmentSettings = EnrolmentSettings()
     control: ControlSettings = ControlSettings()
     lockout: LockoutSection = LockoutSection()
     upkeep: UpkeepSettings = UpkeepSettings()

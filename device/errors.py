@@ -19,6 +19,7 @@
     │   ├── UnknownPersonError (LookupError)  no such person                                       34
     │   ├── PersonExistsError (ValueError)    this person is already enrolled                      35
     │   ├── ModelMismatchError (ValueError)   templates of different models cannot be compared     36
+    │   ├── ConsentMissingError (ValueError)  nobody is enrolled without having agreed to it           84
     │   ├── LookAlikeError (ValueError)       another enrolled person looks too much like this one 38
     │   ├── StorageUnwritableError (PermissionError)  the file or its folder may not be written    39
     │   ├── SiteKeyError                      the site key cannot be read, written or trusted      80
@@ -155,6 +156,12 @@ class LookAlikeError(CollectionError, ValueError):
     """Another enrolled person looks so much like the new one that the door could not tell them apart."""
 
     exit_code = 38
+
+
+class ConsentMissingError(CollectionError, ValueError):
+    """A person was about to be enrolled without a record of their consent."""
+
+    exit_code = 84
 
 
 class StorageUnwritableError(CollectionError, PermissionError):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from device.vision.enrolment import StillExtractor
 
 ENROLLED, STRANGER, PHOTO = "enrolled person", "stranger", "flat photo of that person"
-LATER_S = 8.0  # in a recording, the stretch to walk up with begins this long after its start
+LATER_S = 12.0  # in a recording, the stretch to walk up with begins this long after its start
 EARLY_S = 4.0  # and the still to enrol is found within this time
 GAP_S = 0.8  # nobody in front, between two visitors
 STILL_EVERY_S = 0.2

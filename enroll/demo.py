@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RATE_HZ = 15.0
 RELEASE_FOR_S = 1.0
-PUPPET_FRAMES = 60
+MOTION_FRAMES = 60
 DOOR = """\
 [daemon]
 socket = "{folder}/door.sock"
@@ -73,7 +73,9 @@ def demo(ctx: click.Context, video: Path | None, stranger: Path | None, camera: 
     with TemporaryDirectory(prefix="lintel-demo-") as state:
         settings = demo_settings(ctx.obj, Path(state))
         if cast.is_puppet:
-            settings = without_texture(settings)
+            settings = by_motion_alone(settings, "a puppet's skin is a photo")
+        elif not has_texture(settings):
+            settings = by_motion_alone(settings, "there is no texture network, and who is played cannot be asked")
         is_right = play(cast, settings, stills, folder)
     ctx.exit(0 if is_right else 1)
 
@@ -95,13 +97,22 @@ def demo_settings(settings: Settings, state: Path) -> Settings:
     )
 
 
-def without_texture(settings: Settings) -> Settings:
-    """Let motion alone decide, and ask nothing: a puppet's skin is a photo, and it does not listen."""
-    out.print("  motion alone must show a live head: a puppet's skin is a photo", style="dim")
-    patient = replace(settings.recognition, max_frames=PUPPET_FRAMES)  # it turns its head only when it has walked up
+def by_motion_alone(settings: Settings, why: str) -> Settings:
+    """Let motion alone decide, and ask nothing: a puppet's skin is a photo, and neither it nor a recording listens."""
+    out.print(f"  motion alone must show a live head: {why}", style="dim")
+    patient = replace(settings.recognition, max_frames=MOTION_FRAMES)  # a puppet turns its head when it has walked up
     return replace(
         settings, recognition=patient, liveness=replace(settings.liveness, mode="passive", use_texture=False)
     )
+
+
+def has_texture(settings: Settings) -> bool:
+    """Whether texture networks are installed and used."""
+    from models.manifest import Role
+    from models.store import ModelStore
+
+    installed = ModelStore(settings.models_folder).installed()
+    return settings.liveness.use_texture and installed.card(Role.TEXTURE_NEAR) is not None
 
 
 def described_networks(settings: Settings) -> str:
@@ -125,7 +136,7 @@ def play(cast: Cast, settings: Settings, stills: StillExtractor, folder: Path) -
     with mock_door(DOOR, log=folder / "door.log") as child, AuditLog(settings.audit_file, clock=clock) as audit:
         settings = replace(settings, door=replace(settings.door, socket=str(child.socket_path)))
         enrol(cast, settings, stills, audit=audit, clock=clock)
-        playbill = Playbill(cast, StagedCamera(cast.visits, rate_hz=RATE_HZ, clock=clock))
+        playbill = Playbill(cast, StagedCamera(cast.visits, rate_hz=RATE_HZ, clock=clock), rate_hz=RATE_HZ)
         threading.Thread(target=follow_door, args=(child, playbill), daemon=True).start()
         with open_appliance(settings, clock=clock, door=child.client, audit=audit) as appliance:
             feed = CameraFeed(lambda: playbill, settings.camera)
@@ -138,12 +149,14 @@ def play(cast: Cast, settings: Settings, stills: StillExtractor, folder: Path) -
 def enrol(cast: Cast, settings: Settings, stills: StillExtractor, *, audit: AuditLog, clock: Clock) -> None:
     """Enrol the person of the still, as `lintel people add` does."""
     from device.audit.kinds import AuditKind
-    from device.collection.people import Reference
+    from device.collection.people import Newcomer, Reference, consent_of_nobody
     from device.collection.store import open_collection
 
     template, quality = stills.extract(cast.still)
+    references, consent = [Reference(template, quality)], consent_of_nobody(clock.now())
     with open_collection(settings.collection_file) as collection:
-        person = collection.add_person("Demo Person", references=[Reference(template, quality)], at=clock.now())
+        newcomer = Newcomer(name="Demo Person", references=references, consent=consent)
+        person = collection.add_person(newcomer, at=clock.now())
     sequence = audit.append(AuditKind.PERSON_ENROLLED, {"person": person, "references": 1})
     out.print(f"   0.0 s  enrolled from one still photo as {person}, audit {sequence}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from device.config import Settings
+from enroll.consent import consent_given, consent_option
 from enroll.console import out, print_json
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def people() -> None:
     help="Photos of that one person, each with one face.",
 )
 @click.argument("more_photos", nargs=-1, metavar="", type=click.Path(path_type=Path))
+@consent_option
 @click.option("--allow-duplicate", is_flag=True, help="Enrol although the door takes them for somebody enrolled.")
 @json_option
 @click.pass_obj
@@ -55,6 +57,7 @@ def add(
     name: str,
     photos: tuple[Path, ...],
     more_photos: tuple[Path, ...],
+    consent: str | None,
     allow_duplicate: bool,
     as_json: bool,
 ) -> None:
@@ -64,16 +67,19 @@ def add(
     that looks like somebody who is already enrolled, and nothing changes.
     """
     from device.app import build_photo_extractor
+    from device.clock import SystemClock
+    from device.collection.people import Newcomer
     from enroll.candidate import examine_photos
     from enroll.registry import open_registry
 
+    agreed = consent_given(consent, settings.enrolment, at=SystemClock().now())
     with open_registry(settings) as registry:
         registry.collection.refuse_taken_name(name)  # before the networks are loaded
         thresholds = _thresholds(settings)
         portraits = examine_photos((*photos, *more_photos), extractor=build_photo_extractor(settings))
         _check(portraits, registry, thresholds, allow_duplicate=allow_duplicate)
         references = [portrait.reference for portrait in portraits]
-        person = registry.enrol(name, references=references, how="photos")
+        person = registry.enrol(Newcomer(name=name, references=references, consent=agreed), how="photos")
     if as_json:
         model = references[0].template.model_id
         print_json({"id": person, "name": name, "references": len(references), "model": model})

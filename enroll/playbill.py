@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,11 +54,13 @@ class Act:
 class Playbill:
     """Collects what the loop and the door tell, from their two threads. It is the camera of the play, too."""
 
-    def __init__(self, cast: Cast, camera: Camera) -> None:
+    def __init__(self, cast: Cast, camera: Camera, *, rate_hz: float) -> None:
+        """`camera` films at `rate_hz`; where the machine is too slow for it, its frames come late."""
         self._cast = cast
         self._camera = camera
+        self._frame_s = 1.0 / rate_hz
         self._lock = threading.Lock()
-        self._started_at: float | None = None  # monotonic seconds of the first frame
+        self._filmed_at: list[float] = []  # monotonic seconds of every frame
         self.acts: list[Act] = []
         self.strays = 0  # releases that nobody in front explains
         starts_s = 0.0
@@ -69,8 +72,7 @@ class Playbill:
     def frames(self) -> Iterator[Frame]:
         """The frames of the play; the first one starts its clock."""
         for frame in self._camera.frames():
-            if self._started_at is None:
-                self._started_at = frame.captured_at
+            self._filmed_at.append(frame.captured_at)
             yield frame
 
     def close(self) -> None:
@@ -94,7 +96,7 @@ class Playbill:
 
     def note_door(self, event: DoorEvent) -> None:
         """Something that the door daemon did."""
-        if event.kind in {"released", "secured"} and self._started_at is not None:
+        if event.kind in {"released", "secured"} and self._filmed_at:
             level = "relay pin high" if event.kind == "released" else "relay pin low"
             self._print(self._elapsed(event.at), f"door {event.kind}, {level}", "cyan")
 
@@ -163,7 +165,11 @@ class Playbill:
         return next((act for act in self.acts if act.starts_s <= elapsed_s < act.ends_s + AFTERWARDS_S), None)
 
     def _elapsed(self, at: float) -> float:
-        return 0.0 if self._started_at is None else at - self._started_at
+        """How far the play had come: its frames may be late, and whoever was before the camera then was, too."""
+        if not self._filmed_at:
+            return 0.0
+        newest = max(0, bisect_right(self._filmed_at, at) - 1)
+        return newest * self._frame_s + at - self._filmed_at[newest]
 
     def _print(self, elapsed_s: float, sentence: str, style: str) -> None:
         with self._lock:

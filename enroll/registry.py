@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from device.audit.kinds import AuditKind
 from device.audit.log import AuditLog
 from device.clock import Clock, SystemClock
-from device.collection.people import Person, Reference
+from device.collection.people import Newcomer, Person
 from device.collection.snapshot import forget_in_snapshots
 from device.collection.store import Collection
 from device.config import Settings
@@ -53,15 +53,20 @@ class Registry:
     audit: AuditLog
     clock: Clock
 
-    def enrol(self, name: str, *, references: Sequence[Reference], how: str) -> PersonId:
-        """Enrol a person in one transaction and return the new id. Raises PersonExistsError when the name is taken.
+    def enrol(self, newcomer: Newcomer, *, how: str) -> PersonId:
+        """Enrol a person in one transaction and return the new id.
 
-        `how` says where the references come from, for the audit: "photos".
+        `how` says where the references come from, for the audit: "photos". Raises PersonExistsError when the name or
+        the external id is taken.
         """
-        models = sorted({reference.template.model_id for reference in references})
-        facts: dict[str, object] = {"references": len(references), "models": models, "how": how}
-        with self._recording(AuditKind.PERSON_ENROLLED, facts):
-            person = self.collection.add_person(name, references=references, at=self.clock.now())
+        facts: dict[str, object] = {
+            "references": len(newcomer.references),
+            "models": sorted({reference.template.model_id for reference in newcomer.references}),
+            "how": how,
+            "consent": newcomer.consent.text_version,
+        }
+        with self.recording(AuditKind.PERSON_ENROLLED, facts):
+            person = self.collection.add_person(newcomer, at=self.clock.now())
             facts["person"] = person
         return person
 
@@ -71,14 +76,14 @@ class Registry:
         Raises UnknownPersonError when somebody else was quicker.
         """
         facts: dict[str, object] = {"person": person.id, "references": sum(person.references.values())}
-        with self._recording(AuditKind.PERSON_ERASED, facts):
+        with self.recording(AuditKind.PERSON_ERASED, facts):
             self.collection.remove(person.id)
         forget_in_snapshots(self.collection.path, person.id)
         return self.collection.overwrite_traces()
 
     @contextlib.contextmanager
-    def _recording(self, kind: AuditKind, facts: Mapping[str, object]) -> Iterator[None]:
-        """One transaction of the collection that commits after its fact.
+    def recording(self, kind: AuditKind, facts: Mapping[str, object]) -> Iterator[None]:
+        """One transaction of the collection that commits after its fact, which must name the "person" by then.
 
         Two files cannot commit as one: should the collection then fail, a second fact says that the first is not true.
         """

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from device.collection.people import Consent, Newcomer, Reference
 from device.types import (
     Box,
     Face,
@@ -29,6 +32,7 @@ ADA, GRACE = PersonId("p-00000000000000ad"), PersonId("p-00000000000000be")
 THRESHOLD = Threshold(0.4, 1e-4, MODEL)
 FRONTAL = Pose(0.0, 0.0, 0.0)
 SIZE = (640, 480)
+CONSENT = Consent("1", "en", "signed form", datetime(2026, 7, 1, 9, 0, tzinfo=UTC))
 
 # Where the points that code asks for by number lie on a head, in half head widths: x to the subject's left (the right
 # of the frame), y down, z away from the camera.
@@ -137,3 +141,7 @@ def make_nonmatch(score: float | None = 0.1) -> NonMatch:
 
 def make_person(person: PersonId = ADA, **facts: Any) -> PersonFacts:
     return PersonFacts(person, **facts)
+
+
+def make_newcomer(name: str, references: Sequence[Reference], *, consent: Consent = CONSENT, **more: Any) -> Newcomer:
+    return Newcomer(name=name, references=references, consent=consent, **more)

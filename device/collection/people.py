@@ -39,6 +39,25 @@ class Consent:
     given_at: datetime  # aware
 
 
+def consent_of_nobody(at: datetime) -> Consent:
+    """What stands for consent where nobody is there to ask: benches and demonstrations enrol simulated people."""
+    return Consent("none", "und", "simulation: no person was enrolled", at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """Somebody who is about to be enrolled, with everything that is to be known about them from the first moment."""
+
+    name: str = field(repr=False)
+    references: Sequence[Reference]  # at least one
+    consent: Consent  # nobody's face is kept without it
+    external_id: str | None = field(default=None, repr=False)  # how another system calls them, such as a staff number
+    groups: tuple[str, ...] = ()
+    valid_from: datetime | None = None  # aware; None: no bound
+    valid_until: datetime | None = None  # aware; None: no bound
+    photos: Sequence[bytes] = field(default=(), repr=False)  # encoded, without metadata; empty: none is kept
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """An enrolled person as an administrator sees one."""
@@ -47,6 +66,8 @@ class Person:
     name: str = field(repr=False)  # Unicode NFC; personal data, so it stays out of logs
     created_at: datetime  # aware, UTC
     references: Mapping[ModelId, int]  # how many templates of each model
+    external_id: str | None = field(default=None, repr=False)
+    retired_at: datetime | None = None  # aware, UTC; the door knows nobody who is retired
 
     @property
     def id(self) -> PersonId:
@@ -75,6 +96,32 @@ def clean_name(name: str) -> str:
     if PERSON_ID.fullmatch(cleaned):
         raise ValueError(f"{cleaned} looks like a person's id and cannot be a name")
     return cleaned
+
+
+def clean_external_id(external_id: str) -> str:
+    """The id as it is stored: NFC, without outer blanks, its case kept.
+
+    Raises ValueError with a sentence for one that is empty, longer than 100 characters, not printable, or that looks
+    like an id of ours.
+    """
+    cleaned = unicodedata.normalize("NFC", external_id).strip()
+    if not cleaned or len(cleaned) > NAME_AT_MOST_CHARACTERS:
+        raise ValueError(f"an external id has 1 to {NAME_AT_MOST_CHARACTERS} characters")
+    if not cleaned.isprintable() or PERSON_ID.fullmatch(cleaned):
+        raise ValueError("an external id must be printable and must not look like a person's id")
+    return cleaned
+
+
+def clean_groups(groups: Sequence[str]) -> tuple[str, ...]:
+    """Groups as they are stored: each once, in order, without outer blanks.
+
+    Raises ValueError with a sentence for a name that is empty, longer than 100 characters or not printable.
+    """
+    cleaned = {unicodedata.normalize("NFC", name).strip() for name in groups}
+    for name in cleaned:
+        if not name or len(name) > NAME_AT_MOST_CHARACTERS or not name.isprintable():
+            raise ValueError(f"a group has 1 to {NAME_AT_MOST_CHARACTERS} printable characters")
+    return tuple(sorted(cleaned))
 
 
 def name_key(name: str) -> str:

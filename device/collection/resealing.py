@@ -48,18 +48,23 @@ def seal_collection(database: Database, rows: RowSealer) -> None:
 def seal_anew(database: Database, *, old: RowSealer, new: RowSealer) -> int:
     """Wrap every person's key and turn every template with `new` instead of `old`; how many people there were.
 
-    Names and photos stay sealed under their person's own key. The caller owns the transaction. Raises ValueError for a
-    row that does not open: then nothing must be committed.
+    Whatever else there is of a person stays sealed under their own key. The caller owns the transaction. Raises
+    ValueError for a row that does not open: then nothing must be committed.
     """
-    people = database.execute("SELECT id, sealed_key, sealed_name FROM person").fetchall()
-    for person, sealed_key, sealed_name in people:
+    people = database.execute("SELECT id, sealed_key, sealed_name, sealed_external_id FROM person").fetchall()
+    for person, sealed_key, sealed_name, sealed_external_id in people:
         seal = old.sealer.open_person(PersonId(person), sealed_key)
-        name = seal.unseal(sealed_name, "name").decode()
-        cells = (new.sealer.wrap(PersonId(person), seal.secret), new.seal_name(seal, name)[1], person)
-        database.execute("UPDATE person SET sealed_key = ?, name_tag = ? WHERE id = ?", cells)
+        name_tag = new.seal_name(seal, seal.unseal(sealed_name, "name").decode())[1]
+        id_tag = None if sealed_external_id is None else _external_id_tag(seal, sealed_external_id, new)
+        cells = (new.sealer.wrap(PersonId(person), seal.secret), name_tag, id_tag, person)
+        database.execute("UPDATE person SET sealed_key = ?, name_tag = ?, external_id_tag = ? WHERE id = ?", cells)
         _turn_anew(database, person, seal, old, new)
     database.execute("UPDATE seal SET key_id = ?, generation = ?", (new.key_id, new.generation))
     return len(people)
+
+
+def _external_id_tag(seal: PersonSeal, sealed: bytes, new: RowSealer) -> bytes:
+    return new.sealer.external_id_tag(seal.unseal(sealed, "external id").decode())
 
 
 def _turn_anew(database: Database, person: str, seal: PersonSeal, old: RowSealer, new: RowSealer) -> None:

@@ -119,10 +119,34 @@ def create_sealed_tables(database: Database) -> None:
             database.execute(_trigger(table, event, f"{row}.{owner}"))
 
 
+def m003_lives(database: Database) -> None:
+    """What happens to people after their enrolment: other systems' ids, retirement, second factors, last visits."""
+    for statement in (
+        "ALTER TABLE person ADD COLUMN sealed_external_id BLOB",
+        "ALTER TABLE person ADD COLUMN external_id_tag BLOB",  # keyed hash, as name_tag
+        "ALTER TABLE person ADD COLUMN retired_at TEXT",  # NULL: the door knows them
+        "CREATE UNIQUE INDEX person_external_id ON person (external_id_tag) WHERE external_id_tag IS NOT NULL",
+        """CREATE TABLE pin (
+            person TEXT PRIMARY KEY REFERENCES person (id) ON DELETE CASCADE,
+            sealed_hash BLOB NOT NULL,        -- salt, cost and hash; sealed, because a PIN is soon guessed
+            set_at TEXT NOT NULL,
+            failures INTEGER NOT NULL DEFAULT 0,  -- in a row
+            blocked_until TEXT
+        ) STRICT""",
+        """CREATE TABLE seen (
+            person TEXT PRIMARY KEY REFERENCES person (id) ON DELETE CASCADE,
+            on_day TEXT NOT NULL              -- ISO 8601 date of the last grant, UTC
+        ) STRICT""",
+    ):
+        database.execute(statement)
+
+
+SINCE_SEALED: tuple[MigrationStep, ...] = (m003_lives,)  # append only
+
 COLLECTION = FileKind(
     noun="collection",
     application_id=0x4C4E544C,  # "LNTL"
-    steps=(m001_people,),  # and the sealing step, which needs a key: see `sealed_by`
+    steps=(m001_people,),  # then the sealing step, which needs a key, and all since: see `sealed_by`
     is_checked_whole=True,
     errors=StorageErrors(
         unreadable=CollectionUnreadableError,
@@ -135,5 +159,5 @@ COLLECTION = FileKind(
 
 
 def sealed_by(step: MigrationStep) -> FileKind:
-    """The kind of a collection that is sealed by `step`, the second and last of its steps so far."""
-    return replace(COLLECTION, steps=(*COLLECTION.steps, step))
+    """The kind of a collection that is sealed by `step`, the second of its steps."""
+    return replace(COLLECTION, steps=(*COLLECTION.steps, step, *SINCE_SEALED))

@@ -73,6 +73,7 @@ class Sealer:
         self._site = key
         self._wrapper = _cipher(key.derive("person keys"))
         self._name_key = key.derive("names")
+        self._external_id_key = key.derive("external ids")
 
     def new_person(self, person: PersonId) -> tuple[bytes, PersonSeal]:
         """A new random key for `person`: wrapped, as the database keeps it, and ready for use."""
@@ -90,6 +91,10 @@ class Sealer:
     def name_tag(self, name_key: str) -> bytes:
         """What is kept of a name to find it again: HMAC-SHA256, which nobody can reverse or guess without the key."""
         return hmac.digest(self._name_key, name_key.encode(), "sha256")
+
+    def external_id_tag(self, external_id: str) -> bytes:
+        """What is kept of an external id to find it again, as `name_tag` does for names."""
+        return hmac.digest(self._external_id_key, external_id.encode(), "sha256")
 
     def matrix_seed(self, model_id: str, *, length: int) -> bytes:
         """The secret from which the orthogonal matrix of one model and generation is made, (length,) bytes.

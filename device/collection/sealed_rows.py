@@ -50,9 +50,9 @@ class RowSealer:
         """A cleaned name as it is kept, and the tag by which it is found."""
         return seal.seal(name.encode(), "name"), self.sealer.name_tag(name_key(name))
 
-    def open_name(self, person: PersonId, sealed_key: bytes, sealed_name: bytes) -> str:
-        """A person's name. Raises UnsealError, a ValueError."""
-        return self.sealer.open_person(person, sealed_key).unseal(sealed_name, "name").decode()
+    def seal_external_id(self, seal: PersonSeal, external_id: str) -> tuple[bytes, bytes]:
+        """A cleaned external id as it is kept, and the tag by which it is found."""
+        return seal.seal(external_id.encode(), "external id"), self.sealer.external_id_tag(external_id)
 
     def seal_vector(self, seal: PersonSeal, row: VectorRow, vector: NDArray[np.float32]) -> bytes:
         """A template's vector, (dimensions,) of unit length, turned and sealed for its row."""

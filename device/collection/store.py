@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,28 +15,26 @@ from device.collection.keys import KeyFolder
 from device.collection.people import (
     Consent,
     Person,
-    Reference,
-    clean_name,
     facts_from_row,
     name_key,
-    quality_json,
-    random_person_id,
     time_from_text,
     time_text,
     vectors_from_bytes,
 )
+from device.collection.records import PersonRecords
 from device.collection.resealing import seal_collection
 from device.collection.schema import COLLECTION, sealed_by
 from device.collection.seal import Sealer
-from device.collection.sealed_file import SealedFile
-from device.collection.sealed_rows import RowSealer, VectorRow, random_row_id
+from device.collection.sealed_rows import RowSealer
 from device.collection.storage import Database, open_database, sqlite_errors
-from device.errors import PersonExistsError, UnknownPersonError
+from device.errors import UnknownPersonError
 from device.types import ModelId, PersonFacts, PersonId
 
 FACTS = "id, suspended, valid_from, valid_until, groups"
+PERSON = f"{FACTS}, sealed_key, sealed_name, sealed_external_id, created_at, retired_at"
 REFERENCES = (
     "SELECT r.id, r.person, p.sealed_key, r.sealed_vector FROM biometric_reference r JOIN person p ON p.id = r.person"
+    " WHERE p.retired_at IS NULL"
 )
 
 
@@ -77,83 +74,12 @@ def open_collection(path: Path, *, max_pages: int | None = None) -> Collection:
     return collection
 
 
-class Collection(SealedFile):
+class Collection(PersonRecords):
     """An open collection. Every change is durable when its method returns, or did not happen.
 
     Use it from one thread at a time; other connections and processes may use the same file. All methods raise
     CollectionError's leaves for faults of the file.
     """
-
-    def add_person(
-        self, name: str, *, references: Sequence[Reference], at: datetime, consent: Consent | None = None
-    ) -> PersonId:
-        """Enrol a person with at least one reference, all in one transaction, and return the new opaque id.
-
-        `name` is cleaned first (see `clean_name`, which raises ValueError). Raises PersonExistsError when the name is
-        taken, whatever its case.
-        """
-        if not references:
-            raise ValueError("a person is enrolled with at least one reference")
-        cleaned, person = clean_name(name), random_person_id()
-        with self.changing():
-            self.refuse_taken_name(cleaned)
-            rows = self.seal_in_use()
-            sealed_key, seal = rows.sealer.new_person(person)
-            sealed_name, tag = rows.seal_name(seal, cleaned)
-            self._database.table("person").insert(
-                {
-                    "id": person,
-                    "sealed_key": sealed_key,
-                    "sealed_name": sealed_name,
-                    "name_tag": tag,
-                    "created_at": time_text(at),
-                }
-            )
-            for reference in references:
-                self.add_reference(person, reference, at=at)
-            if consent is not None:
-                self._insert_consent(person, consent)
-        return person
-
-    def refuse_taken_name(self, name: str) -> None:
-        """Raises PersonExistsError when somebody has this name, whatever its case."""
-        key = name_key(name)
-        with self.snapshot():
-            tag = self.seal_in_use().sealer.name_tag(key)
-            is_taken = bool(self._execute("SELECT 1 FROM person WHERE name_tag = ?", tag))
-        if is_taken:
-            raise PersonExistsError(f"{name} is already enrolled; remove that person first or use another name")
-
-    def add_reference(self, person: PersonId, reference: Reference, *, at: datetime) -> None:
-        """Store one more reference of an enrolled person. Raises UnknownPersonError."""
-        with self.changing():
-            row, template = VectorRow(random_row_id("r"), reference.template.model_id), reference.template
-            sealed = self.seal_in_use().seal_vector(self._person_seal(person), row, template.vector)
-            self._database.table("biometric_reference").insert(
-                {
-                    "id": row.id,
-                    "person": person,
-                    "model_id": row.model_id,
-                    "sealed_vector": sealed,
-                    "quality": quality_json(reference.quality),
-                    "created_at": time_text(at),
-                }
-            )
-
-    def add_photo(self, person: PersonId, encoded: bytes, *, at: datetime) -> None:
-        """Keep a sealed reference photo, an encoded picture without metadata. Raises UnknownPersonError."""
-        with self.changing():
-            row_id = random_row_id("f")
-            sealed = self._person_seal(person).seal(encoded, "photo", row_id)
-            row = {"id": row_id, "person": person, "sealed_photo": sealed, "created_at": time_text(at)}
-            self._database.table("reference_photo").insert(row)
-
-    def photos_of(self, person: PersonId) -> list[bytes]:
-        """The reference photos of a person, encoded, in the order in which they came. Raises UnknownPersonError."""
-        with self.snapshot():
-            seal = self._person_seal(person)
-            sql = "SELECT id, sealed_photo FROM reference_photo WHERE person = ? ORDER BY rowid"
-            return [seal.unseal(sealed, "photo", row_id) for row_id, sealed in self._execute(sql, person)]
 
     def set_facts(self, facts: PersonFacts) -> None:
         """Replace suspension, validity and groups of an enrolled person. Raises UnknownPersonError."""
@@ -186,7 +112,7 @@ class Collection(SealedFile):
                 "SELECT person, model_id, count(*) FROM biometric_reference GROUP BY person, model_id"
             ):
                 counts.setdefault(person, {})[ModelId(model_id)] = count
-            rows = self._execute(f"SELECT {FACTS}, sealed_key, sealed_name, created_at FROM person")  # noqa: S608 (constant)
+            rows = self._execute(f"SELECT {PERSON} FROM person")  # noqa: S608 (constant)
             people = [self._person(row, counts.get(row[0], {})) for row in rows]
         return sorted(people, key=lambda person: name_key(person.name))
 
@@ -198,7 +124,7 @@ class Collection(SealedFile):
             except ValueError:
                 tag = None  # an id, or nothing that could be a name
             rows = self._execute(
-                f"SELECT {FACTS}, sealed_key, sealed_name, created_at FROM person WHERE id = ? OR name_tag = ?",  # noqa: S608 (constant)
+                f"SELECT {PERSON} FROM person WHERE id = ? OR name_tag = ?",  # noqa: S608 (constant)
                 name_or_id,
                 tag,
             )
@@ -208,6 +134,16 @@ class Collection(SealedFile):
                 "SELECT model_id, count(*) FROM biometric_reference WHERE person = ? GROUP BY model_id", rows[0][0]
             )
             return self._person(rows[0], {ModelId(model_id): count for model_id, count in counts})
+
+    def consent_of(self, person: PersonId) -> Consent | None:
+        """What a person agreed to; None of somebody enrolled before it was kept. Raises UnknownPersonError."""
+        with self.snapshot():
+            self._require(person)
+            rows = self._execute("SELECT text_version, language, how, given_at FROM consent WHERE person = ?", person)
+            if not rows:
+                return None
+            text_version, language, how, given_at = rows[0]
+            return Consent(text_version, language, how, datetime.fromisoformat(given_at))
 
     def change_token(self) -> tuple[int, int, bool]:
         """A value that differs whenever anybody may have changed the collection; it costs microseconds to ask.
@@ -233,33 +169,40 @@ class Collection(SealedFile):
     def facts(self) -> dict[PersonId, PersonFacts]:
         """What the rules need to know, of everyone."""
         with self.snapshot():
-            rows = self._execute(f"SELECT {FACTS} FROM person")  # noqa: S608 (constant)
+            rows = self._execute(f"SELECT {FACTS} FROM person WHERE retired_at IS NULL")  # noqa: S608 (constant)
             return {PersonId(row[0]): facts_from_row(row) for row in rows}
 
     def facts_of(self, person: PersonId) -> PersonFacts | None:
         """What the rules need to know of one person; None when not enrolled."""
         with self.snapshot():
-            rows = self._execute(f"SELECT {FACTS} FROM person WHERE id = ?", person)  # noqa: S608 (constant)
+            rows = self._execute(f"SELECT {FACTS} FROM person WHERE id = ? AND retired_at IS NULL", person)  # noqa: S608 (constant)
             return facts_from_row(rows[0]) if rows else None
 
     def references(self, model_id: ModelId) -> StoredReferences:
         """All references of one model, each person's together."""
         with self.snapshot():
-            return self._stored(f"{REFERENCES} WHERE r.model_id = ? ORDER BY r.person, r.rowid", model_id)
+            return self._stored(f"{REFERENCES} AND r.model_id = ? ORDER BY r.person, r.rowid", model_id)
 
     def references_of(self, person: PersonId, *, model_id: ModelId) -> StoredReferences:
         """The references of one person and one model, in the order of their enrolment."""
         with self.snapshot():
-            sql = f"{REFERENCES} WHERE r.model_id = ? AND r.person = ? ORDER BY r.rowid"
+            sql = f"{REFERENCES} AND r.model_id = ? AND r.person = ? ORDER BY r.rowid"
             return self._stored(sql, model_id, person)
 
     def _person(self, row: tuple[Any, ...], references: dict[ModelId, int]) -> Person:
-        *facts, sealed_key, sealed_name, created_at = row
+        *facts, sealed_key, sealed_name, sealed_external_id, created_at, retired_at = row
         enrolled_at = time_from_text(created_at)
         if enrolled_at is None:
             raise ValueError(f"person {row[0]} lacks the time of enrolment")
-        name = self.seal_in_use().open_name(row[0], sealed_key, sealed_name)
-        return Person(facts=facts_from_row(facts), name=name, created_at=enrolled_at, references=references)
+        seal = self.seal_in_use().sealer.open_person(PersonId(row[0]), sealed_key)
+        return Person(
+            facts=facts_from_row(facts),
+            name=seal.unseal(sealed_name, "name").decode(),
+            created_at=enrolled_at,
+            references=references,
+            external_id=None if sealed_external_id is None else seal.unseal(sealed_external_id, "external id").decode(),
+            retired_at=time_from_text(retired_at),
+        )
 
     def _stored(self, sql: str, model_id: ModelId, *more: object) -> StoredReferences:
         rows = self._execute(sql, model_id, *more)
@@ -267,14 +210,3 @@ class Collection(SealedFile):
             return StoredReferences([], np.empty((0, 0), dtype=np.float32))
         vectors = self.seal_in_use().open_vectors(rows, model_id)
         return StoredReferences([row[1] for row in rows], vectors_from_bytes(vectors))
-
-    def _insert_consent(self, person: PersonId, consent: Consent) -> None:
-        self._database.table("consent").insert(
-            {
-                "person": person,
-                "text_version": consent.text_version,
-                "language": consent.language,
-                "how": consent.how,
-                "given_at": time_text(consent.given_at),
-            }
-        )

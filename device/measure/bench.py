@@ -105,7 +105,7 @@ def build_stages(settings: Settings, installed: Installed, *, gallery_size: int)
 
 def enrol_random_people(collection: Collection, installed: Installed, *, count: int) -> None:
     """Fill a collection with people whose templates are random directions; the same every time."""
-    from device.collection.people import Reference
+    from device.collection.people import Newcomer, Reference, consent_of_nobody
 
     card, source, at = template_card(installed), np.random.default_rng(0), SystemClock().now()
     vectors = source.normal(size=(count, card.outputs[0].shape[-1])).astype(np.float32)
@@ -113,4 +113,5 @@ def enrol_random_people(collection: Collection, installed: Installed, *, count: 
     with collection.changing():
         for number, vector in enumerate(vectors):
             reference = Reference(Template(vector.copy(), ModelId(card.model_id)))
-            collection.add_person(f"random person {number}", references=[reference], at=at)
+            name, consent = f"random person {number}", consent_of_nobody(at)
+            collection.add_person(Newcomer(name=name, references=[reference], consent=consent), at=at)

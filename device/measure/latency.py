@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from device.app import build_photo_extractor, open_appliance
 from device.audit.log import AuditLog
-from device.collection.people import Reference
+from device.collection.people import Newcomer, Reference, consent_of_nobody
 from device.collection.store import open_collection
 from device.config import Settings
 from device.errors import NoFaceError, PhotoError
@@ -122,7 +122,9 @@ def _visit(settings: Settings, template: Template, visit: Visit, rate_hz: float)
     with TemporaryDirectory(prefix="lintel-measure-") as folder:
         own = _settings_in(Path(folder), settings)
         with open_collection(own.collection_file) as collection:
-            collection.add_person("person", references=[Reference(template)], at=clock.now())
+            at, references = clock.now(), [Reference(template)]
+            consent = consent_of_nobody(at)
+            collection.add_person(Newcomer(name="person", references=references, consent=consent), at=at)
         with (
             AuditLog(own.audit_file, clock=clock) as audit,
             open_appliance(own, clock=clock, door=NoDoor(), audit=audit) as appliance,

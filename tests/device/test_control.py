@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_newcomer
 
 from device.audit.log import AuditLog, reading_audit
 from device.clock import FakeClock
@@ -45,7 +46,7 @@ class Door:
         with open_collection(self.settings.collection_file) as collection:
             vector = np.eye(1, 128, dtype=np.float32)[0]
             template = Template(vector, ModelId("model-a"))
-            collection.add_person("Ada Lovelace", references=[Reference(template)], at=FakeClock().now())
+            collection.add_person(make_newcomer("Ada Lovelace", [Reference(template)]), at=FakeClock().now())
         self.audit = AuditLog(self.settings.audit_file, clock=FakeClock())
         self.lockout = Lockout(LockoutSettings(max_denials=1))
         self.socket = folder / "control.sock"

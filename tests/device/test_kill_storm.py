@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_newcomer
 
 from device.audit.archive import archive_events
 from device.audit.chain import Intact
@@ -44,7 +45,7 @@ def enrol(state: Path, acknowledge: Callable[[str], None]) -> None:
         for number in range(100_000):
             name = f"person {os.getpid()} {number}"
             try:
-                registry.enrol(name, references=references(number), how="photos")
+                registry.enrol(make_newcomer(name, references(number)), how="photos")
             except CollectionError as error:  # a rotation without end may starve it for 5 s: a refusal, and no loss
                 if "locked" not in str(error):
                     raise

@@ -144,7 +144,8 @@ def test_without_a_texture_network_a_head_must_turn() -> None:
     rig = DoorRig(liveness={"mode": "passive"})
     (decided,) = rig.show(MAX_FRAMES)
     assert decided.decision == Deny(DenyReason.LIVENESS_UNDECIDED)
-    rig = DoorRig(motion=Motion(depth=0.06, change=0.05, solidity=0.3, remainder=0.5))
+    turned = Motion(depth=0.06, change=0.05, solidity=0.3, remainder=0.5)
+    rig = DoorRig(motion=turned, liveness={"mode": "passive"})
     (decided,) = rig.show(MIN_FRAMES)
     assert isinstance(decided.decision, Grant)
 

@@ -14,6 +14,7 @@ from device.camera.checks import StreamGuard
 from device.config import Settings
 from device.liveness.canonical import mean_face
 from device.liveness.challenge import Failure
+from device.liveness.solidity import Motion
 from device.liveness.verdict import LivenessJudge
 from device.liveness.warden import Warden
 from device.measure.simulate.lens import rotation
@@ -92,6 +93,21 @@ def test_whom_texture_can_tell_is_not_asked() -> None:
     (decision,) = play(rig)
     assert isinstance(decision, Grant)
     assert not set(rig.door.indications) & set(FULL)
+
+
+TURNED = Motion(depth=0.06, change=0.05, solidity=0.35, remainder=0.5)
+
+
+def test_without_a_texture_network_whoever_turned_the_head_is_asked_all_the_same() -> None:
+    """The replay of a head that turns moves like a head, and does nothing that it is asked for."""
+    replayed = DoorRig(motion=TURNED)
+    assert play(replayed, obeys=False) == [Deny(DenyReason.LIVENESS_UNDECIDED)]
+    assert newest_liveness(replayed)["missing"] == ["challenge"]
+    assert replayed.door.releases == []
+    live = DoorRig(motion=TURNED)
+    (decision,) = play(live)
+    assert isinstance(decision, Grant)
+    assert set(live.door.indications) & set(FULL)
 
 
 def test_in_challenge_mode_everybody_is_asked() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_newcomer
 
 from device.audit.log import AuditLog
 from device.clock import SystemClock
@@ -32,7 +33,7 @@ def test_how_long_a_denial_takes_does_not_tell_how_near_it_was(tmp_path: Path) -
         with collection.changing():
             for number, vector in enumerate(vectors):
                 reference = Reference(Template(vector.copy(), MODEL))
-                collection.add_person(f"person {number}", references=[reference], at=SystemClock().now())
+                collection.add_person(make_newcomer(f"person {number}", [reference]), at=SystemClock().now())
         gallery = Gallery(collection, thresholds=POLICY)
         below = gallery.refresh().score - 0.02
         for number in range(300):

@@ -15,7 +15,7 @@ from device.measure.simulate.clip import Clip
 from device.measure.simulate.scenes import EmptyRoom, Visit
 from device.vision.enrolment import StillExtractor
 from enroll.cast import ENROLLED, Cast, Expected, first_usable, frames_of
-from enroll.demo import demo_settings, play, without_texture
+from enroll.demo import by_motion_alone, demo_settings, has_texture, play
 from models.store import Installed
 
 
@@ -38,11 +38,25 @@ def test_the_demo_has_a_state_of_its_own_and_the_administrators_networks(tmp_pat
     assert settings.liveness == Settings().liveness
 
 
-def test_a_puppet_is_judged_by_its_motion_alone_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    liveness = without_texture(Settings()).liveness
+def test_who_is_judged_by_motion_alone_is_asked_nothing_and_it_is_said_why(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    liveness = by_motion_alone(Settings(), "a puppet's skin is a photo").liveness
     assert not liveness.use_texture
     assert liveness.mode == "passive"
-    assert "photo" in capsys.readouterr().out
+    assert "motion alone must show a live head: a puppet's skin is a photo" in capsys.readouterr().out
+
+
+def test_texture_is_there_when_it_is_installed_and_used(standard_networks: Installed) -> None:
+    site = replace(Settings().site, models_folder=str(standard_networks.store.root))
+    settings = replace(Settings(), site=site)
+    assert has_texture(settings)
+    assert not has_texture(replace(settings, liveness=replace(settings.liveness, use_texture=False)))
+
+
+def test_without_the_texture_networks_there_is_none(pip_only_networks: Installed) -> None:
+    site = replace(Settings().site, models_folder=str(pip_only_networks.store.root))
+    assert not has_texture(replace(Settings(), site=site))
 
 
 def test_a_camera_and_a_recording_do_not_go_together(lintel: Lintel, tmp_path: Path) -> None:

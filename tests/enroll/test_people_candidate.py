@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_newcomer
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
@@ -118,12 +119,12 @@ def test_a_threshold_that_is_no_number_agrees_with_nothing() -> None:
 
 
 def test_somebody_new_looks_like_nobody(collection: Collection) -> None:
-    collection.add_person("Ada", references=[portrait(7).reference], at=FakeClock().now())
+    collection.add_person(make_newcomer("Ada", [portrait(7).reference]), at=FakeClock().now())
     refuse_look_alike([portrait(8)], gallery=Gallery(collection, thresholds=THRESHOLDS), collection=collection)
 
 
 def test_somebody_enrolled_under_another_name_is_named_with_the_score(collection: Collection) -> None:
-    collection.add_person("Ada Lovelace", references=[portrait(7).reference], at=FakeClock().now())
+    collection.add_person(make_newcomer("Ada Lovelace", [portrait(7).reference]), at=FakeClock().now())
     gallery = Gallery(collection, thresholds=THRESHOLDS)
     with pytest.raises(LookAlikeError, match=r"7-200\.jpg looks like Ada Lovelace.*0\.9.*--allow-duplicate"):
         refuse_look_alike([portrait(7, 200)], gallery=gallery, collection=collection)

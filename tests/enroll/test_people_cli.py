@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_newcomer
 from command_line import Lintel
 from PIL import Image as Pillow
 
@@ -20,7 +21,7 @@ def enrol(lintel: Lintel, *names: str) -> list[str]:
         for seed, name in enumerate(names):
             vector = np.random.default_rng(seed).normal(size=128).astype(np.float32)
             template = Template(vector / np.linalg.norm(vector), ModelId("model-a"))
-            ids.append(collection.add_person(name, references=[Reference(template)], at=FakeClock().now()))
+            ids.append(collection.add_person(make_newcomer(name, [Reference(template)]), at=FakeClock().now()))
         return list(ids)
 
 
@@ -83,13 +84,13 @@ def photo(folder: Path) -> Path:
 
 def test_a_name_that_is_taken_is_refused_before_any_network_is_loaded(lintel: Lintel, tmp_path: Path) -> None:
     enrol(lintel, "Ada")
-    said = lintel("people", "add", "ADA", "--photo", photo(tmp_path))
+    said = lintel("people", "add", "ADA", "--consent", "form", "--photo", photo(tmp_path))
     assert said.exit_code == 35
     assert "already enrolled" in said.sentence()
 
 
 def test_adding_without_networks_names_what_is_missing_and_enrols_nobody(lintel: Lintel, tmp_path: Path) -> None:
-    said = lintel("people", "add", "Ada", "--photo", photo(tmp_path))
+    said = lintel("people", "add", "Ada", "--consent", "form", "--photo", photo(tmp_path))
     assert said.exit_code == 41
     assert "install" in said.sentence()
     assert lintel("people", "list", "--json").json_lines() == [[]]
@@ -97,7 +98,7 @@ def test_adding_without_networks_names_what_is_missing_and_enrols_nobody(lintel:
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "p-0123456789abcdef", "a\x1b[2Jb"])
 def test_a_name_that_cannot_be_one_is_a_usage_error(lintel: Lintel, tmp_path: Path, name: str) -> None:
-    said = lintel("people", "add", name, "--photo", photo(tmp_path))
+    said = lintel("people", "add", name, "--consent", "form", "--photo", photo(tmp_path))
     assert said.exit_code == 2
     assert "name" in said.err
     assert "\x1b" not in said.err
@@ -107,10 +108,18 @@ def test_adding_without_a_photo_is_a_usage_error(lintel: Lintel) -> None:
     assert lintel("people", "add", "Ada").exit_code == 2
 
 
+def test_nobody_is_enrolled_without_having_agreed(lintel: Lintel, tmp_path: Path) -> None:
+    for blank in ([], ["--consent", "  "]):
+        said = lintel("people", "add", "Ada", *blank, "--photo", photo(tmp_path))
+        assert said.exit_code == 84
+        assert "agreed" in said.sentence()
+    assert not (lintel.state / "collection.db").exists()
+
+
 def test_a_collection_that_is_none_is_refused_by_every_command_and_left_alone(lintel: Lintel, tmp_path: Path) -> None:
     lintel.state.mkdir()
     (lintel.state / "collection.db").write_bytes(b"somebody's diary, chapter one " * 99)
-    for arguments in (["list"], ["remove", "Ada"], ["add", "Ada", "--photo", photo(tmp_path)]):
+    for arguments in (["list"], ["remove", "Ada"], ["add", "Ada", "--consent", "form", "--photo", photo(tmp_path)]):
         said = lintel("people", *arguments)
         assert said.exit_code == 31
         assert "not a Lintel collection" in said.sentence()

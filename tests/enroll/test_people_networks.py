@@ -50,13 +50,19 @@ def bad_photo(folder: Path, fault: str) -> Path:
 
 
 def test_a_person_is_enrolled_from_one_photo(equipped: Lintel) -> None:
-    said = equipped("people", "add", "Grace Hopper", "--photo", PORTRAIT, "--json")
+    said = equipped("people", "add", "Grace Hopper", "--consent", "form", "--photo", PORTRAIT, "--json")
     assert said.exit_code == 0, said.err
     (added,) = said.json_lines()
     assert (added["name"], added["references"]) == ("Grace Hopper", 1)
     assert names(equipped) == ["Grace Hopper"]
     (event,) = equipped("audit", "show", "--json").json_lines()
-    assert event["facts"] == {"person": added["id"], "references": 1, "models": [added["model"]], "how": "photos"}
+    assert event["facts"] == {
+        "person": added["id"],
+        "references": 1,
+        "models": [added["model"]],
+        "how": "photos",
+        "consent": "1",
+    }
     quality = (equipped.state / "collection.db").read_bytes()
     assert b"face_height_px" in quality
 
@@ -64,7 +70,9 @@ def test_a_person_is_enrolled_from_one_photo(equipped: Lintel) -> None:
 def test_several_photos_may_follow_one_option_or_several(equipped: Lintel, tmp_path: Path) -> None:
     mirrored = tmp_path / "mirrored.png"
     opened().transpose(Pillow.Transpose.FLIP_LEFT_RIGHT).save(mirrored)
-    said = equipped("people", "add", "Grace Hopper", "--photo", PORTRAIT, mirrored, "--photo", PORTRAIT)
+    said = equipped(
+        "people", "add", "Grace Hopper", "--consent", "form", "--photo", PORTRAIT, mirrored, "--photo", PORTRAIT
+    )
     assert said.exit_code == 0, said.err
     assert said.out.rstrip().endswith("3 references")
 
@@ -76,7 +84,9 @@ FAULTS = {"no face": 13, "several faces": 14, "too small": 15}
 def test_one_bad_photo_of_two_is_named_and_nothing_is_written(
     equipped: Lintel, tmp_path: Path, fault: str, exit_code: int
 ) -> None:
-    said = equipped("people", "add", "Grace Hopper", "--photo", PORTRAIT, bad_photo(tmp_path, fault))
+    said = equipped(
+        "people", "add", "Grace Hopper", "--consent", "form", "--photo", PORTRAIT, bad_photo(tmp_path, fault)
+    )
     assert said.exit_code == exit_code
     assert "bad.png" in said.sentence()
     assert names(equipped) == []
@@ -84,11 +94,16 @@ def test_one_bad_photo_of_two_is_named_and_nothing_is_written(
 
 
 def test_the_same_face_under_another_name_needs_to_be_meant(equipped: Lintel) -> None:
-    assert equipped("people", "add", "Grace Hopper", "--photo", PORTRAIT).exit_code == 0
-    said = equipped("people", "add", "Somebody Else", "--photo", PORTRAIT)
+    assert equipped("people", "add", "Grace Hopper", "--consent", "form", "--photo", PORTRAIT).exit_code == 0
+    said = equipped("people", "add", "Somebody Else", "--consent", "form", "--photo", PORTRAIT)
     assert said.exit_code == 38
     assert "looks like Grace Hopper" in said.sentence()
-    assert equipped("people", "add", "Somebody Else", "--photo", PORTRAIT, "--allow-duplicate").exit_code == 0
+    assert (
+        equipped(
+            "people", "add", "Somebody Else", "--consent", "form", "--photo", PORTRAIT, "--allow-duplicate"
+        ).exit_code
+        == 0
+    )
     assert names(equipped) == ["Grace Hopper", "Somebody Else"]
 
 
@@ -97,7 +112,7 @@ def test_a_person_who_would_overfill_the_gallery_is_refused_before_anything_is_w
 ) -> None:
     strict = tmp_path / "strict.toml"
     strict.write_text("[recognition]\ntarget_fpir = 1e-9\n")
-    said = equipped("--config", strict, "people", "add", "Grace Hopper", "--photo", PORTRAIT)
+    said = equipped("--config", strict, "people", "add", "Grace Hopper", "--consent", "form", "--photo", PORTRAIT)
     assert said.exit_code == 37
     assert "cannot meet target_fpir 1e-09" in said.sentence()
     assert names(equipped) == []

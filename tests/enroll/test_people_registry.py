@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_newcomer
 from small_disk import small_disk
 
 from device.audit.chain import Intact
@@ -40,10 +41,10 @@ def events(file: Path) -> list[tuple[str, dict[str, object]]]:
 def test_an_enrolment_and_an_erasure_are_recorded_by_id_and_without_the_name(
     registry: Registry, tmp_path: Path
 ) -> None:
-    ada = registry.enrol("Ada Lovelace", references=[reference(1), reference(2)], how="photos")
+    ada = registry.enrol(make_newcomer("Ada Lovelace", [reference(1), reference(2)]), how="photos")
     assert registry.erase(registry.collection.find(ada))
     assert events(tmp_path / "audit.db") == [
-        ("person.enrolled", {"person": ada, "references": 2, "models": ["model-a"], "how": "photos"}),
+        ("person.enrolled", {"person": ada, "references": 2, "models": ["model-a"], "how": "photos", "consent": "1"}),
         ("person.erased", {"person": ada, "references": 2}),
     ]
     assert registry.collection.people() == []
@@ -51,14 +52,14 @@ def test_an_enrolment_and_an_erasure_are_recorded_by_id_and_without_the_name(
 
 
 def test_a_name_that_is_taken_changes_and_records_nothing(registry: Registry, tmp_path: Path) -> None:
-    registry.enrol("Ada", references=[reference(1)], how="photos")
+    registry.enrol(make_newcomer("Ada", [reference(1)]), how="photos")
     with pytest.raises(PersonExistsError):
-        registry.enrol("ada", references=[reference(2)], how="photos")
+        registry.enrol(make_newcomer("ada", [reference(2)]), how="photos")
     assert [kind for kind, _ in events(tmp_path / "audit.db")] == ["person.enrolled"]
 
 
 def test_erasing_somebody_whom_another_erased_first_records_nothing_more(registry: Registry, tmp_path: Path) -> None:
-    person = registry.collection.find(registry.enrol("Ada", references=[reference(1)], how="photos"))
+    person = registry.collection.find(registry.enrol(make_newcomer("Ada", [reference(1)]), how="photos"))
     registry.erase(person)
     with pytest.raises(UnknownPersonError):
         registry.erase(person)
@@ -66,13 +67,13 @@ def test_erasing_somebody_whom_another_erased_first_records_nothing_more(registr
 
 
 def test_what_cannot_be_recorded_does_not_happen(registry: Registry, tmp_path: Path) -> None:
-    ada = registry.collection.find(registry.enrol("Ada", references=[reference(1)], how="photos"))
+    ada = registry.collection.find(registry.enrol(make_newcomer("Ada", [reference(1)]), how="photos"))
     raw = sqlite3.connect(tmp_path / "audit.db")
     raw.execute("BEGIN IMMEDIATE")
     assert isinstance(registry.audit, AuditLog)
     registry.audit._database.execute("PRAGMA busy_timeout=1")
     with pytest.raises(AuditError):
-        registry.enrol("Grace", references=[reference(2)], how="photos")
+        registry.enrol(make_newcomer("Grace", [reference(2)]), how="photos")
     with pytest.raises(AuditError):
         registry.erase(ada)
     raw.close()
@@ -95,7 +96,7 @@ def test_an_enrolment_that_could_not_be_committed_is_taken_back_in_the_audit(dis
 
         def enrol_until_full() -> None:
             for number in range(1000):
-                registry.enrol(f"person {number}", references=[reference(number)], how="photos")
+                registry.enrol(make_newcomer(f"person {number}", [reference(number)]), how="photos")
 
         with pytest.raises(StorageFullError):
             enrol_until_full()

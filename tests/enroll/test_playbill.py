@@ -31,6 +31,7 @@ from enroll.cast import Cast, Expected
 from enroll.playbill import Act, Playbill, verdict_of
 
 START = 1000.0
+RATE_HZ = 15.0
 ROOM = EmptyRoom()
 VISITS = (
     Visit("empty room", ROOM, 1.0),
@@ -45,7 +46,7 @@ DENIED = make_decided(Deny(DenyReason.NOT_ENROLLED), search=make_nonmatch())
 @pytest.fixture
 def playbill() -> Playbill:
     """A play that began at START."""
-    made = Playbill(CAST, FakeCamera([make_frame(at=START)]))
+    made = Playbill(CAST, FakeCamera([make_frame(at=START)]), rate_hz=RATE_HZ)
     assert len(list(made.frames())) == 1
     return made
 
@@ -72,6 +73,20 @@ def test_a_play_in_which_everybody_is_treated_as_they_should_be(playbill: Playbi
     assert ada.is_as_expected
     assert stranger.is_as_expected
     assert playbill.strays == 0
+
+
+def test_a_machine_too_slow_for_the_play_still_knows_who_was_before_the_camera() -> None:
+    """Half as fast: what is decided 18 s after the start is about the stranger, who then stands there since 14 s."""
+    late = [make_frame(at=START + number * 2 / RATE_HZ) for number in range(round(12 * RATE_HZ))]
+    playbill = Playbill(CAST, FakeCamera(late), rate_hz=RATE_HZ)
+    assert len(list(playbill.frames())) == len(late)
+    note(playbill, 11.0, make_decided())
+    note(playbill, 18.0, DENIED)
+    playbill.note_levels(pulse(11.1, 12.1))
+    ada, stranger = playbill.acts
+    assert (len(ada.decisions), len(stranger.decisions)) == (1, 1)
+    assert ada.is_as_expected
+    assert stranger.is_as_expected
 
 
 @pytest.mark.parametrize(
@@ -126,7 +141,7 @@ def test_a_relay_that_stays_high_is_no_release_that_ended(playbill: Playbill) ->
 
 
 def test_a_play_may_begin_at_the_zero_of_its_clock(capsys: pytest.CaptureFixture[str]) -> None:
-    playbill = Playbill(CAST, FakeCamera([make_frame(at=0.0)]))
+    playbill = Playbill(CAST, FakeCamera([make_frame(at=0.0)]), rate_hz=RATE_HZ)
     list(playbill.frames())
     playbill.note_news(DENIED, make_frame(at=2.5))
     assert "   2.5 s  ada: denied" in capsys.readouterr().out
@@ -142,7 +157,7 @@ def test_everything_is_told_as_it_happens(playbill: Playbill, capsys: pytest.Cap
 
 def test_closing_the_play_closes_its_camera() -> None:
     camera = FakeCamera()
-    Playbill(CAST, camera).close()
+    Playbill(CAST, camera, rate_hz=RATE_HZ).close()
     assert camera.closes == 1
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import numpy as np
+from builders import make_newcomer
 from command_line import Lintel
 
 from device.audit.log import AuditLog
@@ -20,7 +21,7 @@ def enrol(lintel: Lintel, *names: str) -> None:
         for number, name in enumerate(names):
             vector = np.eye(128, dtype=np.float32)[number]
             references = [Reference(Template(vector, ModelId("model-a")))]
-            Registry(collection, log, clock).enrol(name, references=references, how="photos")
+            Registry(collection, log, clock).enrol(make_newcomer(name, references), how="photos")
 
 
 def test_the_site_key_is_made_once_and_never_shown(lintel: Lintel) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from builders import make_newcomer
 
 from device.audit.log import reading_audit
 from device.clock import SystemClock
@@ -208,7 +209,7 @@ def test_the_appliance_lets_somebody_in_and_leaves_in_good_order_when_told(
     film = film_of([clip.frame_at(n / 15) for n in range(150)], tmp_path / "ten-seconds.avi", rate_hz=15.0)
     template, quality = stills.extract(still)
     with open_collection(state / "collection.db") as collection:
-        collection.add_person("Ada", references=[Reference(template, quality)], at=SystemClock().now())
+        collection.add_person(make_newcomer("Ada", [Reference(template, quality)]), at=SystemClock().now())
     with mock_door() as door:
         file = config(
             f"[camera]\nsource = '{film}'\n[door]\nsocket = '{door.socket_path}'\nrelease_for_s = 0.5\n",

@@ -82,7 +82,7 @@ def test_a_person_added_by_another_process_is_recognised_within_a_second_without
         assert loop.observe(next(frames)) == []
     (encounter,) = loop.encounters().values()
     assert isinstance(gallery.search(encounter.probe()), NonMatch)
-    lintel(root, "--config", config, "people", "add", "Ada", "--photo", photo)
+    lintel(root, "--config", config, "people", "add", "Ada", "--consent", "form", "--photo", photo)
     decided = loop.observe(next(frames))  # one frame later, a fifteenth of a second
     assert isinstance(gallery.search(encounter.probe()), Match)
     for frame in frames:

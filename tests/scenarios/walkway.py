@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from builders import make_newcomer
 from fakes import FakeDoor
 
 from device.app import Appliance, build_photo_extractor, open_appliance
@@ -104,7 +105,7 @@ class Walkway:
         """As another process would: through a connection of its own."""
         template, quality = build_photo_extractor(self.settings).extract(still)
         with open_collection(self.settings.collection_file) as collection:
-            return collection.add_person(name, references=[Reference(template, quality)], at=self.clock.now())
+            return collection.add_person(make_newcomer(name, [Reference(template, quality)]), at=self.clock.now())
 
     def frames(self, visitor: Visitor, seconds: float) -> Iterator[Frame]:
         """What the camera takes of the visitor; the clock goes with it."""

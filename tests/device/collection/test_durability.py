@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from builders import make_newcomer
 from people_builders import AT, reference
 from small_disk import small_disk
 
@@ -45,7 +46,7 @@ def audit(file: Path, clock: FakeClock) -> Iterator[AuditLog]:
 
 
 def enrol(registry: Registry, *names: str) -> list[PersonId]:
-    return [registry.enrol(name, references=[reference(len(name))], how="photos") for name in names]
+    return [registry.enrol(make_newcomer(name, [reference(len(name))]), how="photos") for name in names]
 
 
 def snap(collection: Collection, audit: AuditLog, clock: FakeClock) -> None:
@@ -234,7 +235,7 @@ def test_a_backup_that_is_none_changes_nothing(
 def test_a_copy_onto_a_full_disk_leaves_nothing(file: Path) -> None:
     with small_disk(kib=128) as disk, open_collection(file) as collection:
         for number in range(60):
-            collection.add_person(f"person {number}", references=[reference(number)], at=AT)
+            collection.add_person(make_newcomer(f"person {number}", [reference(number)]), at=AT)
         with pytest.raises(StorageFullError):
             write_copy(collection, disk / "backup.db", audit_sequence=0)
         assert list(disk.iterdir()) == []

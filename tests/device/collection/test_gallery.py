@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_newcomer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from people_builders import AT, MODEL, OTHER_MODEL, POINTS, THRESHOLDS, near, reference, template
@@ -21,7 +22,7 @@ from device.types import Match, NonMatch, PersonFacts
 
 
 def enrol(collection: Collection, name: str, *seeds: int) -> str:
-    return collection.add_person(name, references=[reference(seed) for seed in seeds], at=AT)
+    return collection.add_person(make_newcomer(name, [reference(seed) for seed in seeds]), at=AT)
 
 
 def test_an_empty_gallery_matches_nobody_and_has_a_threshold(collection: Collection) -> None:
@@ -89,9 +90,9 @@ def test_a_probe_of_another_length_is_refused(collection: Collection) -> None:
 
 def test_people_with_references_of_another_model_only_are_excluded_and_counted(collection: Collection) -> None:
     enrol(collection, "Ada", 1)
-    grace = collection.add_person("Grace", references=[reference(2, model_id=OTHER_MODEL)], at=AT)
+    grace = collection.add_person(make_newcomer("Grace", [reference(2, model_id=OTHER_MODEL)]), at=AT)
     both = [reference(3), reference(3, model_id=OTHER_MODEL)]
-    collection.add_person("Radia", references=both, at=AT)
+    collection.add_person(make_newcomer("Radia", both), at=AT)
     gallery = Gallery(collection, thresholds=THRESHOLDS)
     assert (gallery.people, gallery.references, gallery.excluded_people) == (2, 2, 1)
     assert isinstance(gallery.search(template(2)), NonMatch)
@@ -105,7 +106,7 @@ def test_another_connection_enrols_changes_and_erases_and_the_next_search_knows(
         for seed in range(10, 30):
             enrol(theirs, f"person {seed}", seed)
         gallery = Gallery(ours, thresholds=THRESHOLDS)
-        ada = theirs.add_person("Ada", references=[reference(1)], at=AT)
+        ada = theirs.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
         found = gallery.search(template(1))
         assert isinstance(found, Match)
         assert found.person == ada
@@ -122,10 +123,11 @@ def test_another_connection_enrols_changes_and_erases_and_the_next_search_knows(
 ENROL_FROM_OUTSIDE = """
 import sys
 from pathlib import Path
+from builders import make_newcomer
 from people_builders import AT, reference
 from device.collection.store import open_collection
 with open_collection(Path(sys.argv[1])) as collection:
-    collection.add_person("Ada", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
 """
 
 
@@ -133,7 +135,10 @@ def test_a_person_enrolled_by_another_process_is_recognised_without_restart(file
     with open_collection(file) as collection:
         gallery = Gallery(collection, thresholds=THRESHOLDS)
         assert isinstance(gallery.search(template(1)), NonMatch)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(Path(__file__).parent)])}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, (Path.cwd(), Path(__file__).parent, Path(__file__).parents[2]))),
+        }
         subprocess.run([sys.executable, "-c", ENROL_FROM_OUTSIDE, str(file)], check=True, env=environment)
         assert isinstance(gallery.search(template(1)), Match)
 

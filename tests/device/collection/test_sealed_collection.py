@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_newcomer
 from people_builders import AT, MODEL, THRESHOLDS, reference, template
 
 from device.collection.gallery import Gallery
@@ -45,7 +46,7 @@ def content(folder: Path) -> bytes:
 
 def test_the_database_reveals_no_name_template_or_photo(collection: Collection, file: Path) -> None:
     photo = os.urandom(3000)
-    person = collection.add_person("Augusta Ada King", references=[reference(1)], at=AT)
+    person = collection.add_person(make_newcomer("Augusta Ada King", [reference(1)]), at=AT)
     collection.add_photo(person, photo, at=AT)
     stored = collection.references_of(person, model_id=MODEL).vectors[0]
     seen = content(file.parent)
@@ -65,7 +66,7 @@ def test_the_database_reveals_no_name_template_or_photo(collection: Collection, 
 
 
 def test_photos_come_back_as_they_were(collection: Collection) -> None:
-    person = collection.add_person("Ada", references=[reference(1)], at=AT)
+    person = collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     collection.add_photo(person, b"first", at=AT)
     collection.add_photo(person, b"second", at=AT)
     assert collection.photos_of(person) == [b"first", b"second"]
@@ -91,7 +92,7 @@ SWAPS = {
 @pytest.mark.parametrize("statement", SWAPS.values(), ids=SWAPS.keys())
 def test_rows_cannot_be_exchanged(collection: Collection, file: Path, statement: str) -> None:
     for name, seed in (("Ada", 1), ("Grace", 3)):
-        collection.add_person(name, references=[reference(seed), reference(seed + 1)], at=AT)
+        collection.add_person(make_newcomer(name, [reference(seed), reference(seed + 1)]), at=AT)
     raw(file, statement)
 
     def read_all() -> None:
@@ -103,7 +104,7 @@ def test_rows_cannot_be_exchanged(collection: Collection, file: Path, statement:
 
 
 def test_a_template_of_one_model_does_not_pass_for_anothers(collection: Collection, file: Path) -> None:
-    collection.add_person("Ada", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     raw(file, "UPDATE biometric_reference SET model_id = 'model-b'")
     with pytest.raises(CollectionUnreadableError, match="damaged"):
         collection.references("model-b")
@@ -117,7 +118,7 @@ def test_the_key_is_made_with_the_first_collection_for_its_owner_only(collection
 
 def test_a_sealed_collection_without_its_key_is_refused_untouched_and_no_new_key_is_made(file: Path) -> None:
     with open_collection(file) as collection:
-        collection.add_person("Ada", references=[reference(1)], at=AT)
+        collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     key, before = file.with_name(KEY_FILE), file.read_bytes()
     kept = key.rename(file.with_name("kept"))
     with pytest.raises(SiteKeyMissingError, match=read_key(kept).id):
@@ -206,7 +207,7 @@ def enrol(collection: Collection, people: int) -> None:
     for number in range(people):
         consent = Consent("v1", "en", "form", AT)
         references = [reference(number), reference(1000 + number)]
-        collection.add_person(f"person {number}", references=references, at=AT, consent=consent)
+        collection.add_person(make_newcomer(f"person {number}", references, consent=consent), at=AT)
 
 
 def same_people(collection: Collection, people: int) -> None:
@@ -355,7 +356,7 @@ def test_a_key_made_by_root_belongs_to_the_owner_of_the_folder(file: Path) -> No
 
 
 def test_an_error_about_a_seal_shows_no_secret(collection: Collection, file: Path) -> None:
-    collection.add_person("Ada Lovelace", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Ada Lovelace", [reference(1)]), at=AT)
     raw(file, "UPDATE person SET sealed_name = zeroblob(60)")
     with pytest.raises(CollectionError) as caught:
         collection.people()

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from builders import make_newcomer
 from people_builders import AT, reference
 from small_disk import small_disk
 
@@ -45,7 +46,7 @@ def digests(folder: Path) -> dict[str, str]:
 def enrolled(file: Path, people: int) -> None:
     with open_collection(file) as collection:
         for number in range(people):
-            collection.add_person(f"person {number}", references=[reference(number)], at=AT)
+            collection.add_person(make_newcomer(f"person {number}", [reference(number)]), at=AT)
 
 
 def test_a_new_collection_is_private_and_leaves_nothing_beside_it(file: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_collection_made_by_root_belongs_to_the_owner_of_its_folder(file: Path
     file.parent.mkdir()
     os.chown(file.parent, 12345, 54321)
     with open_collection(file) as collection:
-        collection.add_person("Ada", references=[reference(1)], at=AT)
+        collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
         owners = {(part.stat().st_uid, part.stat().st_gid) for part in file.parent.iterdir()}
     assert owners == {(12345, 54321)}
 
@@ -192,7 +193,7 @@ def test_a_full_quota_refuses_the_whole_person_and_keeps_the_others(file: Path) 
     pages = file.stat().st_size // 4096
     with open_collection(file, max_pages=pages) as collection:
         with pytest.raises(StorageFullError, match="no space"):
-            collection.add_person("Grace", references=[reference(n) for n in range(40)], at=AT)
+            collection.add_person(make_newcomer("Grace", [reference(n) for n in range(40)]), at=AT)
         assert [person.name for person in collection.people()] == ["person 0"]
         assert collection.changed_since(collection.revision()) == []
 
@@ -210,7 +211,7 @@ def test_a_full_disk_refuses_and_everyone_acknowledged_is_still_there(disk: Path
     def enrol_until_full(collection: Collection) -> None:
         for number in range(1000):
             name = f"person {number}"
-            collection.add_person(name, references=[reference(number)], at=AT)
+            collection.add_person(make_newcomer(name, [reference(number)]), at=AT)
             acknowledged.append(name)
 
     with open_collection(file) as collection:
@@ -274,9 +275,9 @@ def test_a_lock_that_another_process_keeps_is_one_sentence(collection: Collectio
     other.execute("BEGIN IMMEDIATE")
     collection._database.execute("PRAGMA busy_timeout=1")
     with pytest.raises(CollectionError, match="another process keeps the collection locked; nothing was written"):
-        collection.add_person("Ada", references=[reference(1)], at=AT)
+        collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     other.close()
-    collection.add_person("Ada", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
 
 
 CODES = {
@@ -316,7 +317,7 @@ def test_a_snapshot_does_not_change_while_others_commit(collection: Collection, 
     with open_collection(file) as other:
         with collection.snapshot():
             assert collection.people() == []
-            other.add_person("Ada", references=[reference(1)], at=AT)
+            other.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
             assert collection.people() == []
         assert not collection._database.conn.in_transaction
         assert len(collection.people()) == 1
@@ -345,17 +346,21 @@ def test_a_collection_that_lacks_its_own_history_is_damaged_and_not_newer(file: 
 ENROL_ONE = """
 import sys
 from pathlib import Path
+from builders import make_newcomer
 from people_builders import AT, reference
 from device.collection.store import open_collection
 print("ready", flush=True)
 sys.stdin.readline()
 with open_collection(Path(sys.argv[1])) as collection:
-    collection.add_person(sys.argv[2], references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer(sys.argv[2], [reference(1)]), at=AT)
 """
 
 
 def test_of_processes_that_start_at_once_none_loses_what_another_created(file: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(Path(__file__).parent)])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, (Path.cwd(), Path(__file__).parent, Path(__file__).parents[2]))),
+    }
     names = [f"person {number}" for number in range(5)]
     processes = [
         subprocess.Popen(
@@ -407,11 +412,12 @@ ENROL_UNTIL_KILLED = """
 import sys
 import tempfile
 from pathlib import Path
+from builders import make_newcomer
 from people_builders import AT, reference
 from device.collection.store import open_collection
 with open_collection(Path(sys.argv[1])) as collection:
     for number in range(100_000):
-        collection.add_person(f"person {number}", references=[reference(1), reference(2)], at=AT)
+        collection.add_person(make_newcomer(f"person {number}", [reference(1), reference(2)]), at=AT)
         sys.stdout.write(f"{number}\\n")
         sys.stdout.flush()
 """
@@ -420,7 +426,10 @@ with open_collection(Path(sys.argv[1])) as collection:
 @pytest.mark.parametrize("lines", [1, 7, 30])
 def test_killing_a_process_in_the_middle_loses_nobody_and_halves_nobody(file: Path, lines: int) -> None:
     command = [sys.executable, "-c", ENROL_UNTIL_KILLED, str(file)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), str(Path(__file__).parent)])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, (Path.cwd(), Path(__file__).parent, Path(__file__).parents[2]))),
+    }
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         acknowledged = [process.stdout.readline() for _ in range(lines)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import make_newcomer
 from hypothesis import given
 from hypothesis import strategies as st
 from people_builders import AT, MODEL, OTHER_MODEL, reference, template
@@ -27,7 +28,7 @@ from device.types import PersonFacts, PersonId, Pose, Quality
 
 def test_an_enrolled_person_is_listed_with_the_references_of_each_model(collection: Collection) -> None:
     references = [reference(1), reference(2), reference(3, model_id=OTHER_MODEL)]
-    person = collection.add_person("Ada Lovelace", references=references, at=AT)
+    person = collection.add_person(make_newcomer("Ada Lovelace", references), at=AT)
     (listed,) = collection.people()
     assert listed.id == person
     assert listed.name == "Ada Lovelace"
@@ -37,13 +38,13 @@ def test_an_enrolled_person_is_listed_with_the_references_of_each_model(collecti
 
 
 def test_an_id_is_opaque_and_random(collection: Collection) -> None:
-    ids = {collection.add_person(f"person {n}", references=[reference(n)], at=AT) for n in range(20)}
+    ids = {collection.add_person(make_newcomer(f"person {n}", [reference(n)]), at=AT) for n in range(20)}
     assert len(ids) == 20
     assert all(PERSON_ID.fullmatch(person) for person in ids)
 
 
 def test_a_template_comes_back_turned_and_can_be_turned_back(collection: Collection) -> None:
-    person = collection.add_person("Ada", references=[reference(7)], at=AT)
+    person = collection.add_person(make_newcomer("Ada", [reference(7)]), at=AT)
     stored = collection.references_of(person, model_id=MODEL)
     assert stored.owners == [person]
     assert abs(float(stored.vectors[0] @ template(7).vector)) < 0.5
@@ -66,28 +67,28 @@ def test_vector_bytes_and_their_reading_are_inverses(seeds: list[int]) -> None:
 
 
 def test_a_name_is_taken_whatever_its_case_and_composition(collection: Collection) -> None:
-    collection.add_person("Zoë Straße", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Zoë Straße", [reference(1)]), at=AT)
     with pytest.raises(PersonExistsError, match="already enrolled"):
-        collection.add_person("  ZOE\u0308  STRASSE ", references=[reference(2)], at=AT)
+        collection.add_person(make_newcomer("  ZOE\u0308  STRASSE ", [reference(2)]), at=AT)
     assert len(collection.people()) == 1
 
 
 def test_a_person_is_found_by_id_and_by_name_whatever_its_case(collection: Collection) -> None:
-    person = collection.add_person("Ada Lovelace", references=[reference(1)], at=AT)
+    person = collection.add_person(make_newcomer("Ada Lovelace", [reference(1)]), at=AT)
     assert collection.find(person).id == person
     assert collection.find("ada  lovelace").id == person
 
 
 @pytest.mark.parametrize("unknown", ["Grace", "p-0000000000000000", "", "\x00", "x" * 200])
 def test_nobody_is_found_under_what_nobody_has(collection: Collection, unknown: str) -> None:
-    collection.add_person("Ada", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     with pytest.raises(UnknownPersonError, match="nobody"):
         collection.find(unknown)
 
 
 def test_erasing_takes_the_person_their_references_and_their_consent(collection: Collection, file: Path) -> None:
     consent = Consent("v1", "en", "signed form", AT)
-    person = collection.add_person("Ada", references=[reference(1), reference(2)], at=AT, consent=consent)
+    person = collection.add_person(make_newcomer("Ada", [reference(1), reference(2)], consent=consent), at=AT)
     collection.remove(person)
     assert collection.people() == []
     assert collection.references(MODEL).owners == []
@@ -98,7 +99,7 @@ def test_erasing_takes_the_person_their_references_and_their_consent(collection:
 
 def test_consent_is_kept_with_the_person(collection: Collection, file: Path) -> None:
     consent = Consent("v3", "de", "signed form", AT)
-    person = collection.add_person("Ada", references=[reference(1)], at=AT, consent=consent)
+    person = collection.add_person(make_newcomer("Ada", [reference(1)], consent=consent), at=AT)
     with sqlite3.connect(file) as raw:
         row = raw.execute("SELECT person, text_version, language, how, given_at FROM consent").fetchone()
     raw.close()
@@ -106,7 +107,7 @@ def test_consent_is_kept_with_the_person(collection: Collection, file: Path) -> 
 
 
 def test_no_byte_of_an_erased_template_or_name_stays_in_the_files(collection: Collection, file: Path) -> None:
-    person = collection.add_person("Augusta Ada King", references=[reference(1)], at=AT)
+    person = collection.add_person(make_newcomer("Augusta Ada King", [reference(1)]), at=AT)
     raw = sqlite3.connect(file)
     row = raw.execute("SELECT sealed_key, sealed_name, name_tag, sealed_vector FROM person JOIN biometric_reference")
     traces = tuple(row.fetchone())
@@ -120,7 +121,7 @@ def test_no_byte_of_an_erased_template_or_name_stays_in_the_files(collection: Co
 
 
 def test_traces_stay_while_another_reader_needs_them_and_the_caller_is_told(collection: Collection, file: Path) -> None:
-    person = collection.add_person("Ada", references=[reference(1)], at=AT)
+    person = collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     reader = sqlite3.connect(file)
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM person").fetchall()
@@ -132,14 +133,14 @@ def test_traces_stay_while_another_reader_needs_them_and_the_caller_is_told(coll
 
 
 def test_removing_somebody_twice_is_refused(collection: Collection) -> None:
-    person = collection.add_person("Ada", references=[reference(1)], at=AT)
+    person = collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     collection.remove(person)
     with pytest.raises(UnknownPersonError):
         collection.remove(person)
 
 
 def test_facts_come_back_as_they_were_set(collection: Collection) -> None:
-    person = collection.add_person("Ada", references=[reference(1)], at=AT)
+    person = collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     berlin_winter = timezone(timedelta(hours=1))
     facts = PersonFacts(
         person=person,
@@ -154,7 +155,7 @@ def test_facts_come_back_as_they_were_set(collection: Collection) -> None:
 
 
 def test_a_validity_without_a_time_zone_is_refused_and_changes_nothing(collection: Collection) -> None:
-    person = collection.add_person("Ada", references=[reference(1)], at=AT)
+    person = collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     naive = datetime(2026, 1, 1)
     with pytest.raises(ValueError, match="time zone"):
         collection.set_facts(PersonFacts(person, is_suspended=True, valid_from=naive))
@@ -172,16 +173,16 @@ def test_nothing_is_changed_about_somebody_unknown(collection: Collection) -> No
 
 def test_a_person_without_a_reference_is_not_enrolled(collection: Collection) -> None:
     with pytest.raises(ValueError, match="at least one"):
-        collection.add_person("Ada", references=[], at=AT)
+        collection.add_person(make_newcomer("Ada", []), at=AT)
 
 
 def test_a_block_of_changes_that_fails_leaves_none_of_them(collection: Collection) -> None:
-    collection.add_person("Ada", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
 
     def enrol_two() -> None:
         with collection.changing():
-            collection.add_person("Grace", references=[reference(2)], at=AT)
-            collection.add_person("ADA", references=[reference(3)], at=AT)
+            collection.add_person(make_newcomer("Grace", [reference(2)]), at=AT)
+            collection.add_person(make_newcomer("ADA", [reference(3)]), at=AT)
 
     revision = collection.revision()
     with pytest.raises(PersonExistsError):
@@ -193,14 +194,14 @@ def test_a_block_of_changes_that_fails_leaves_none_of_them(collection: Collectio
 def test_changes_are_seen_by_another_connection_only_when_the_block_ends(collection: Collection, file: Path) -> None:
     with open_collection(file) as other:
         with collection.changing():
-            collection.add_person("Ada", references=[reference(1)], at=AT)
+            collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
             assert other.people() == []
         assert [person.name for person in other.people()] == ["Ada"]
 
 
 def test_the_journal_names_everyone_who_changed_once(collection: Collection) -> None:
-    ada = collection.add_person("Ada", references=[reference(1), reference(2)], at=AT)
-    grace = collection.add_person("Grace", references=[reference(3)], at=AT)
+    ada = collection.add_person(make_newcomer("Ada", [reference(1), reference(2)]), at=AT)
+    grace = collection.add_person(make_newcomer("Grace", [reference(3)]), at=AT)
     assert sorted(collection.changed_since(0)) == sorted([ada, grace])
     before = collection.revision()
     assert collection.changed_since(before) == []
@@ -212,7 +213,7 @@ def test_the_journal_names_everyone_who_changed_once(collection: Collection) -> 
 
 
 def test_a_change_by_any_other_tool_is_in_the_journal_too(collection: Collection, file: Path) -> None:
-    ada = collection.add_person("Ada", references=[reference(1)], at=AT)
+    ada = collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     before = collection.revision()
     with sqlite3.connect(file) as raw:
         raw.execute("UPDATE person SET suspended = 1")
@@ -222,7 +223,7 @@ def test_a_change_by_any_other_tool_is_in_the_journal_too(collection: Collection
 
 def test_quality_is_stored_as_facts(collection: Collection, file: Path) -> None:
     quality = Quality(123.4, 0.5, 88.0, Pose(1.0, -2.0, 3.0), 0.99, 0.25, ())
-    collection.add_person("Ada", references=[Reference(template(1), quality)], at=AT)
+    collection.add_person(make_newcomer("Ada", [Reference(template(1), quality)]), at=AT)
     with sqlite3.connect(file) as raw:
         (stored,) = raw.execute("SELECT quality FROM biometric_reference").fetchone()
     raw.close()
@@ -232,7 +233,7 @@ def test_quality_is_stored_as_facts(collection: Collection, file: Path) -> None:
 
 
 def test_a_damaged_row_is_named_as_damage_and_not_as_a_bug(collection: Collection, file: Path) -> None:
-    collection.add_person("Ada", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     with sqlite3.connect(file) as raw:
         raw.execute("UPDATE biometric_reference SET sealed_vector = zeroblob(541)")
         raw.execute("UPDATE person SET valid_from = 'yesterday'")
@@ -276,7 +277,7 @@ def test_a_name_may_have_a_hundred_characters() -> None:
 
 @pytest.mark.parametrize("groups", ["no json", '"staff"', '{"staff": 1}', "[1]", "null"])
 def test_groups_that_are_no_list_of_names_are_damage(collection: Collection, file: Path, groups: str) -> None:
-    collection.add_person("Ada", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     with sqlite3.connect(file) as raw:
         raw.execute("UPDATE person SET groups = ?", (groups,))
     raw.close()
@@ -290,13 +291,13 @@ def test_a_random_id_can_never_be_a_name() -> None:
 
 
 def test_a_name_stays_out_of_the_representation_of_a_person(collection: Collection) -> None:
-    person = collection.add_person("Ada Lovelace", references=[reference(1)], at=AT)
+    person = collection.add_person(make_newcomer("Ada Lovelace", [reference(1)]), at=AT)
     assert "Lovelace" not in repr(collection.find(person))
 
 
 def test_closing_twice_is_harmless_and_leaves_one_file(file: Path) -> None:
     collection = open_collection(file)
-    collection.add_person("Ada", references=[reference(1)], at=AT)
+    collection.add_person(make_newcomer("Ada", [reference(1)]), at=AT)
     assert len(list(file.parent.glob("collection.db*"))) == 3
     collection.close()
     collection.close()

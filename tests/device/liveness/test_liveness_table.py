@@ -53,13 +53,23 @@ def test_in_light_mode_only_an_answer_to_the_lamps_is_bona_fide() -> None:
             )
 
 
-def test_cooperative_says_yes_wherever_passive_does_and_to_completed_challenges() -> None:
+def test_cooperative_says_yes_to_live_texture_as_passive_does_and_to_completed_challenges() -> None:
     for found in ALL:
-        passive, cooperative = (weigh(found, MODES[mode]) for mode in ("passive", "cooperative"))
-        if isinstance(passive, BonaFide):
-            assert isinstance(cooperative, BonaFide)
-        elif isinstance(cooperative, BonaFide):
+        passive, cooperative = (isinstance(weigh(found, MODES[mode]), BonaFide) for mode in ("passive", "cooperative"))
+        if found.skin is Skin.LIVE:
+            assert cooperative == passive
+        elif cooperative:
             assert found.challenge is Answered.ALL
+
+
+def test_motion_alone_suffices_only_where_nothing_is_ever_asked() -> None:
+    """The replay of a head that turns moves like a head."""
+    for found in ALL:
+        if found.skin is Skin.UNSEEN and found.challenge is Answered.NOT_YET and found.light is None:
+            accepted = {mode for mode in MODES if isinstance(weigh(found, MODES[mode]), BonaFide)}
+            assert accepted <= {"passive"}, found
+    moved = Findings(frames=9, shape=Shape.SOLID)
+    assert isinstance(weigh(moved, MODES["passive"]), BonaFide)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +95,8 @@ def test_an_attack_names_the_cue_in_every_mode(found: Findings, reason: AttackRe
         ("passive", Findings(frames=9), MissingCue.MOTION),
         ("passive", Findings(frames=9, skin=Skin.UNSURE, challenge=Answered.ALL), MissingCue.TEXTURE),
         ("cooperative", Findings(frames=9, skin=Skin.UNSURE), MissingCue.TEXTURE),
+        ("cooperative", Findings(frames=9, shape=Shape.SOLID), MissingCue.CHALLENGE),
+        ("cooperative", Findings(frames=9), MissingCue.CHALLENGE),
         ("challenge", Findings(frames=9, skin=Skin.LIVE), MissingCue.CHALLENGE),
         ("light", Findings(frames=9, skin=Skin.LIVE), MissingCue.LIGHT),
         ("light", Findings(frames=9, light=LightAnswer.UNKNOWN), MissingCue.LIGHT),

@@ -16,7 +16,8 @@ from device.liveness.solidity import Motion
 from device.liveness.verdict import LivenessJudge
 from device.types import Attack, AttackReason, BonaFide, CueReading, MissingCue, NotChecked, Undecided
 
-SETTINGS = LivenessSettings()
+SETTINGS = LivenessSettings(mode="passive")
+COOPERATIVE = LivenessSettings()
 MANY = 40
 IMAGE, MESH = make_image(), make_mesh()
 MOTION = ["motion.change", "motion.depth", "motion.solidity", "motion.remainder"]
@@ -64,6 +65,43 @@ TABLE = [
 @pytest.mark.parametrize(("motion", "texture", "verdict"), TABLE)
 def test_every_row_of_the_table(motion: Motion, texture: float | list[float] | None, verdict: type) -> None:
     assert type(judge(motion, texture).verdict()) is verdict
+
+
+@pytest.mark.parametrize(
+    ("motion", "texture", "verdict"), [row for row in TABLE if row[1] is not None or row[2] is not BonaFide]
+)
+def test_with_texture_or_without_motion_cooperative_says_the_same_until_it_has_asked(
+    motion: Motion, texture: float | list[float] | None, verdict: type
+) -> None:
+    assert type(judge(motion, texture, COOPERATIVE).verdict()) is verdict
+
+
+def test_without_a_texture_network_a_head_that_turned_must_still_do_what_cooperative_asks() -> None:
+    verdict = judge(TURNING, None, COOPERATIVE).verdict()
+    assert isinstance(verdict, Undecided)
+    assert verdict.missing == (MissingCue.CHALLENGE,)
+
+
+def asked_at(texture: float | None, settings: LivenessSettings) -> float | None:
+    """When a person who turns the head is asked first, in seconds."""
+    made = LivenessJudge(settings, motion=lambda: FakeMotion(TURNING))
+    for number in range(MANY):
+        made.observe(IMAGE, MESH, texture_score=texture)
+        made.watch(IMAGE, MESH, at=number / 15)
+        if made.challenge is not None:
+            return number / 15
+    return None
+
+
+def test_who_can_only_be_told_by_a_challenge_is_asked_at_once_and_others_after_a_while() -> None:
+    at_once = (SETTINGS.min_frames - 1) / 15
+    assert asked_at(None, COOPERATIVE) == at_once
+    assert asked_at(LIVE, msgspec.structs.replace(COOPERATIVE, mode="challenge")) == at_once
+    later = asked_at(BETWEEN, COOPERATIVE)
+    assert later is not None
+    assert later >= COOPERATIVE.challenge_after_s > at_once
+    assert asked_at(LIVE, COOPERATIVE) is None
+    assert asked_at(None, SETTINGS) is None
 
 
 def test_the_attack_says_which_cue_gave_it_away() -> None:
