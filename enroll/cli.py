@@ -26,6 +26,7 @@ COMMANDS = {  # name -> ("module:attribute", summary); a heavy import is paid on
     "control": ("enroll.control:control", "Ask the running door, as far as your role allows."),
     "demo": ("enroll.demo:demo", "Play visitors to the real loop and show what the door did."),
     "door": ("enroll.door:door", "Ask, release or lock down the door through its daemon."),
+    "enroll": ("enroll.enrol:enroll", "Enrol people at the door's own camera or from photos."),
     "measure": ("enroll.measure:measure", "Measure speed and accuracy on this machine."),
     "models": ("enroll.models:models", "Install, list and verify the networks."),
     "people": ("enroll.people:people", "Add, list and remove enrolled people."),
