@@ -83,17 +83,24 @@ def _light_decides(found: Findings, settings: LivenessSettings) -> Opinion:
     return (MissingCue.LIGHT,)
 
 
-def _passive_suffices(found: Findings, _: LivenessSettings) -> Opinion:
+def _texture_suffices(found: Findings, _: LivenessSettings) -> Opinion:
+    return YES if found.skin is Skin.LIVE else None
+
+
+def _motion_suffices(found: Findings, settings: LivenessSettings) -> Opinion:
+    """Only where nothing is ever asked: the replay of a head that turns moves like a head, too."""
     is_solid = found.skin is Skin.UNSEEN and found.shape is Shape.SOLID
-    return YES if found.skin is Skin.LIVE or is_solid else None
+    return YES if settings.mode == "passive" and is_solid else None
 
 
 def _challenge_settles(found: Findings, settings: LivenessSettings) -> Opinion:
     return YES if settings.mode == "cooperative" and found.challenge is Answered.ALL else None
 
 
-def _nothing_suffices(found: Findings, _: LivenessSettings) -> Opinion:
-    return (MissingCue.MOTION,) if found.skin is Skin.UNSEEN else (MissingCue.TEXTURE,)
+def _nothing_suffices(found: Findings, settings: LivenessSettings) -> Opinion:
+    if found.skin is not Skin.UNSEEN:
+        return (MissingCue.TEXTURE,)
+    return (MissingCue.MOTION,) if settings.mode == "passive" else (MissingCue.CHALLENGE,)
 
 
 # The table: the first row that applies speaks. What can say "attack" stands above all that can say "bona fide".
@@ -105,7 +112,8 @@ TABLE: tuple[Row, ...] = (
     _wrong_light,
     _challenge_decides,
     _light_decides,
-    _passive_suffices,
+    _texture_suffices,
+    _motion_suffices,
     _challenge_settles,
     _nothing_suffices,
 )

@@ -15,7 +15,7 @@ from device.liveness.challenge import SECURE, Challenge, Failure, Stage
 from device.liveness.light import LightCode, LightEcho, LightReading, draw_code, judge_light, read_light
 from device.liveness.solidity import Motion, Solidity
 from device.liveness.table import Answered, Findings, Skin, weigh
-from device.types import Attack, CueReading, Image, Mesh, NotChecked, PadVerdict, Undecided
+from device.types import Attack, CueReading, Image, Mesh, MissingCue, NotChecked, PadVerdict, Undecided
 
 TEXTURE_WINDOW = 30  # usable frames; two seconds at 15 a second
 
@@ -147,11 +147,13 @@ class LivenessJudge:
     def _is_challenge_due(self, at: float) -> bool:
         if self.challenge is not None or self._frames < self._settings.min_frames or self._first_at is None:
             return False
-        if self._settings.mode == "challenge":
-            return not isinstance(self.verdict(), Attack)
-        if self._settings.mode != "cooperative" or at - self._first_at < self._settings.challenge_after_s:
+        if self._settings.mode not in {"cooperative", "challenge"}:
             return False
-        return isinstance(self.verdict(), Undecided)
+        found = self.verdict()
+        if not isinstance(found, Undecided):
+            return False
+        is_all_that_helps = MissingCue.CHALLENGE in found.missing
+        return is_all_that_helps or at - self._first_at >= self._settings.challenge_after_s
 
     def _skin(self) -> Skin:
         if not self._texture_scores:

@@ -15,6 +15,7 @@ from device.vision.enrolment import StillExtractor
 from enroll.cast import (
     EARLY_S,
     ENROLLED,
+    LATER_S,
     PHOTO,
     STRANGER,
     Cast,
@@ -106,7 +107,7 @@ def test_a_real_recording_is_said_to_be_one_and_its_person_walks_up_from_a_later
     )
     first = cast.visits[1].visitor.frame_at(0.0)
     assert not np.array_equal(first, Clip(head_turns).frame_at(0.0))
-    assert np.array_equal(first, Clip(head_turns, start_s=8.0).frame_at(0.0))
+    assert np.array_equal(first, Clip(head_turns, start_s=LATER_S).frame_at(0.0))
 
 
 def test_a_video_without_anybody_is_told(stills: StillExtractor, tmp_path: Path) -> None:
