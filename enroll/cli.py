@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from device.errors import DeviceError
 from device.memory import forbid_dumps
 from device.threads import limit_blas_threads
 from enroll.console import complain
+from enroll.lazy_group import LazyGroup
 from firmware_bridge.errors import BridgeError
 from models.errors import ModelError
 
@@ -29,31 +29,13 @@ COMMANDS = {  # name -> ("module:attribute", summary); a heavy import is paid on
     "enroll": ("enroll.enrol:enroll", "Enrol people at the door's own camera or from photos."),
     "measure": ("enroll.measure:measure", "Measure speed and accuracy on this machine."),
     "models": ("enroll.models:models", "Install, list and verify the networks."),
-    "people": ("enroll.people:people", "Add, list and remove enrolled people."),
+    "people": ("enroll.people:people", "Enrol people, look after them, and let go of them."),
     "site": ("enroll.site:site", "Make, rotate and show the key that seals everyone enrolled."),
     "watch": ("enroll.watch:watch", "Watch a camera or a video and print every decision."),
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used, not when they are listed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (click's signature)
-        if cmd_name not in COMMANDS:
-            return None
-        module_name, attribute = COMMANDS[cmd_name][0].split(":")
-        command: click.Command = getattr(importlib.import_module(module_name), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lintel")
 @click.option(
     "--config",

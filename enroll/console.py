@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import click
 import msgspec
 from rich.console import Console
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
 
 
 def complain(sentence: str) -> None:
@@ -21,3 +24,9 @@ def print_json(value: Any) -> None:
     """One JSON document on one line of standard output."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
     sys.stdout.flush()
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun, such as "1 person" and "2 people"."""
+    plural = {"person": "people"}.get(noun, f"{noun}s")
+    return f"{number} {noun if number == 1 else plural}"
