@@ -22,6 +22,7 @@ SYSTEM_CONFIG = Path("/etc/lintel/lintel.toml")
 
 COMMANDS = {  # name -> ("module:attribute", summary); a heavy import is paid only by the command that needs it
     "audit": ("enroll.audit:audit", "Show what happened at the door and verify that nobody changed it."),
+    "camera": ("enroll.camera:camera", "Show which camera this door has, and pin it."),
     "collection": ("enroll.collection:collection", "Back up, restore and check who is enrolled."),
     "control": ("enroll.control:control", "Ask the running door, as far as your role allows."),
     "demo": ("enroll.demo:demo", "Play visitors to the real loop and show what the door did."),

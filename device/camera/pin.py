@@ -7,6 +7,7 @@ somebody who controls the kernel, or who puts a converter into the camera's own 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +81,22 @@ def refuse_other_cameras(settings: CameraSettings, *, sysfs: Path = SYSFS) -> Ca
     return found
 
 
-def pin_lines(found: CameraIdentity) -> str:
-    """The lines of the configuration that pin this camera."""
-    return f'pinned_place = "{found.place}"\npinned_driver = "{found.driver}"\npinned_name = "{found.name}"'
+def known_cameras(*, sysfs: Path = SYSFS) -> list[CameraIdentity]:
+    """Every V4L2 device that the kernel knows, by node."""
+    folder = sysfs / "class" / "video4linux"
+    nodes = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [found for node in nodes if (found := identify(f"/dev/{node}", sysfs=sysfs)) is not None]
+
+
+def pin_lines(found: CameraIdentity, *, delivered: str = "") -> str:
+    """The lines of the configuration that pin this camera, and the format it `delivered` unless that is empty.
+
+    A camera chooses its own name, so it is written as TOML writes any text.
+    """
+    pinned = {"place": found.place, "driver": found.driver, "name": found.name, "format": delivered}
+    return "\n".join(f"pinned_{key} = {_as_toml(text)}" for key, text in pinned.items() if text or key != "format")
+
+
+def _as_toml(text: str) -> str:
+    """A basic string: JSON writes the same, but for one control character that it leaves as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

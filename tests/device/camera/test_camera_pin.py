@@ -6,33 +6,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from camera_tree import PLACE, plant_cameras
+from hypothesis import given
+from hypothesis import strategies as st
 
-from device.camera.pin import identify, pin_lines, refuse_other_cameras
+from device.camera.pin import CameraIdentity, identify, known_cameras, pin_lines, refuse_other_cameras
 from device.config import CameraSettings, decode_settings
 from device.errors import CameraRefusedError
-
-PLACE = "platform/soc/usb1/1-1.2:1.0"
 
 
 @pytest.fixture
 def sysfs(tmp_path: Path) -> Path:
-    """One USB webcam as video0, one loopback as video7."""
-    nodes = tmp_path / "class" / "video4linux"
-    nodes.mkdir(parents=True)
-    device = tmp_path / "devices" / PLACE
-    (device / "video4linux" / "video0").mkdir(parents=True)
-    drivers = tmp_path / "bus" / "uvcvideo"
-    drivers.mkdir(parents=True)
-    (device / "driver").symlink_to(drivers)
-    real = device / "video4linux" / "video0"
-    (real / "name").write_text("HD Webcam\n")
-    (real / "device").symlink_to(device)
-    (nodes / "video0").symlink_to(real)
-    virtual = tmp_path / "devices" / "virtual" / "video4linux" / "video7"
-    virtual.mkdir(parents=True)
-    (virtual / "name").write_text("OBS Cam\n")
-    (nodes / "video7").symlink_to(virtual)
-    return tmp_path
+    return plant_cameras(tmp_path)
 
 
 def camera(source: str, **keys: object) -> CameraSettings:
@@ -52,6 +37,27 @@ def test_the_pinned_camera_is_opened_and_its_lines_are_a_configuration(sysfs: Pa
     assert found is not None
     settings = decode_settings(f'[camera]\nsource = "0"\n{pin_lines(found)}\n'.encode()).camera
     assert refuse_other_cameras(settings, sysfs=sysfs) == found
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+
+
+@given(NAMES, NAMES, NAMES)
+def test_whatever_a_camera_calls_itself_is_pinned_as_text(place: str, driver: str, name: str) -> None:
+    """A camera chooses its own name; it must not write other lines into the configuration."""
+    lines = pin_lines(CameraIdentity("video0", place, driver, name), delivered="MJPG")
+    pinned = decode_settings(f"[camera]\n{lines}\n".encode()).camera
+    assert (pinned.pinned_place, pinned.pinned_driver, pinned.pinned_name) == (place, driver, name)
+    assert pinned.pinned_format == "MJPG"
+
+
+def test_a_format_that_is_not_known_is_not_pinned() -> None:
+    assert "pinned_format" not in pin_lines(CameraIdentity("video0", "a", "b", "c"))
+
+
+def test_every_camera_that_the_kernel_knows_is_found(sysfs: Path) -> None:
+    assert [(one.node, one.is_virtual) for one in known_cameras(sysfs=sysfs)] == [("video0", False), ("video7", True)]
+    assert known_cameras(sysfs=sysfs / "nowhere") == []
 
 
 @pytest.mark.parametrize("key", ["pinned_place", "pinned_driver", "pinned_name"])
