@@ -26,6 +26,7 @@ from device.types import (
     Template,
     Threshold,
 )
+from device.vision.mesh import KEY_POINTS, face_box
 
 MODEL = ModelId("model-a")
 ADA, GRACE = PersonId("p-00000000000000ad"), PersonId("p-00000000000000be")
@@ -110,6 +111,13 @@ def make_face(box: Box | None = None, *, score: float = 0.9) -> Face:
     places = np.array([(0.3, 0.35), (0.7, 0.35), (0.5, 0.55), (0.5, 0.75), (0.1, 0.45), (0.9, 0.45)])
     points = places * (box.width, box.height) + (box.left, box.top)
     return Face(box, points.astype(np.float32), score)
+
+
+def as_detected(mesh: Mesh) -> Face:
+    """What a detector that errs nowhere says of the face under `mesh`."""
+    marked = [mesh.points[list(points), :2].mean(axis=0) for points in KEY_POINTS]
+    points = np.stack([*marked, *mesh.points[[234, 454], :2]])
+    return Face(face_box(mesh), points.astype(np.float32), 0.9)
 
 
 def make_template(seed: int = 1, *, model_id: ModelId = MODEL) -> Template:

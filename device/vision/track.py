@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 
 from device.config import DetectionSettings
@@ -10,13 +11,15 @@ from device.ports import FaceDetector, MeshFitter
 from device.stopwatch import Stopwatch
 from device.types import Box, Face, Frame, Mesh, TrackId
 from device.vision.boxes import overlap
-from device.vision.mesh import face_box
+from device.vision.mesh import face_box, misfit
 
 SAME_FACE = 0.3  # two boxes that share this much are one face; BlazeFace's own merging overlap
 SMALLEST_STEP = 0.4  # a face that shares less than this with its own last box jumped: it may be someone else's
 SETTLED = 0.08  # a mesh this near to where it was looked for, in box sides, shows the face as it is
 FAST = 0.2  # a face that moved this far from one frame to the next, in box sides, is looked for anew
 REFITS_AT_MOST = 3
+SLID = 0.2  # a mesh this far from the detection's key points, in its heights, lies on another part of the face
+RECHECK_S = 0.2  # faces that moved are detected again this soon: moving is when meshes slide
 MISSES_ALLOWED = 1  # a mesh can hold on to something that is no face; detection must confirm it this soon
 LONGEST_GAP_S = 1.5  # after a longer pause a face may be someone else's; a camera may deliver one frame a second
 CROWDS_OUT = 1.5  # a newcomer must have this many times the area of a followed face to take its place
@@ -41,9 +44,10 @@ class _Followed:
 class FaceTracker:
     """Follows faces by their meshes; the detector rests while all of them are found again.
 
-    Detection runs when nobody is followed, when a face was lost and every `redetect_every_s` to find newcomers. A face
-    that jumps, that the mesh no longer believes in, or that detection does not confirm, ends its track, and a pause of
-    the camera ends them all: the same person may come back, but under a new track that has to earn everything again.
+    Detection runs when nobody is followed, when a face was lost and every `redetect_every_s` to find newcomers. It also
+    runs soon after a face moved, to put back a mesh that slid down its face. A face that jumps, that the mesh no longer
+    believes in, or that detection does not confirm, ends its track, and a pause of the camera ends them all: the same
+    person may come back, but under a new track that has to earn everything again.
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class FaceTracker:
         self._ids = count(1)
         self._followed: list[_Followed] = []
         self._detected_at: float | None = None
+        self._compared_at = 0.0  # meshes with detections, capture time
+        self._has_moved = False  # some face, since it was last compared with a detection
         self._seen_at = 0.0  # capture time of the newest frame, monotonic seconds
 
     def follow(self, frame: Frame) -> list[Track]:
@@ -68,6 +74,8 @@ class FaceTracker:
         self._followed = _without_doubles(found_again)
         if len(self._followed) < max(1, before) or self._is_detection_due(frame):
             self._detect(frame)
+        elif self._has_moved and frame.captured_at - self._compared_at >= RECHECK_S:
+            self._compare(self._search(frame), frame)
         self._followed.sort(key=_area, reverse=True)
         return [followed.track for followed in self._followed]
 
@@ -102,6 +110,7 @@ class FaceTracker:
             shift = _shift(box, found)
             if shift <= SETTLED:
                 return mesh
+            self._has_moved = True
             start: Face | Mesh | None = mesh if shift <= FAST else self._detection_near(frame, found)
             if start is None:
                 return None
@@ -111,20 +120,21 @@ class FaceTracker:
         return mesh
 
     def _detection_near(self, frame: Frame, box: Box) -> Face | None:
+        return _nearest(self._search(frame), box)
+
+    def _search(self, frame: Frame) -> list[Face]:
         with self._stopwatch.measure("detect"):
-            faces = self._detector.detect(frame.image)
-        nearest = max(faces, key=lambda face: overlap(face.box, box), default=None)
-        return nearest if nearest is not None and overlap(nearest.box, box) >= SAME_FACE else None
+            return self._detector.detect(frame.image)
 
     def _detect(self, frame: Frame) -> None:
         """Look for newcomers, and confirm those who are followed."""
         self._detected_at = frame.captured_at
-        with self._stopwatch.measure("detect"):
-            faces = self._detector.detect(frame.image)
+        faces = self._search(frame)
         for followed in self._followed:
-            is_seen = any(overlap(face.box, followed.track.box) >= SAME_FACE for face in faces)
+            is_seen = _nearest(faces, followed.track.box) is not None
             followed.misses = 0 if is_seen else followed.misses + 1
         self._followed = [followed for followed in self._followed if followed.misses <= MISSES_ALLOWED]
+        self._compare(faces, frame)
         for face in sorted(faces, key=lambda found: -found.box.area):
             if any(overlap(face.box, followed.track.box) >= SAME_FACE for followed in self._followed):
                 continue
@@ -137,6 +147,22 @@ class FaceTracker:
                 self._followed.sort(key=_area, reverse=True)
                 self._followed[self._settings.max_faces - 1 :] = [_Followed(track)]
 
+    def _compare(self, faces: Sequence[Face], frame: Frame) -> None:
+        """Fit the meshes that slid to mouth and chin, and still pass for a face, from the detections instead."""
+        self._compared_at, self._has_moved = frame.captured_at, False
+        kept = []
+        for followed in self._followed:
+            seen = _nearest(faces, followed.track.box)
+            if seen is not None and misfit(followed.track.mesh, seen) > SLID:
+                with self._stopwatch.measure("mesh"):
+                    mesh = self._fitter.fit(frame.image, seen)
+                if overlap(face_box(mesh), followed.track.box) < SMALLEST_STEP:
+                    continue  # a jump: this may be someone else's face
+                if mesh.presence >= self._settings.min_presence:
+                    followed.track = replace(followed.track, mesh=mesh, box=face_box(mesh))
+            kept.append(followed)
+        self._followed = kept
+
     def _has_room_for(self, face: Face) -> bool:
         """Faces of passers-by or on a poster must not keep a person who stands before them from being seen."""
         if len(self._followed) < self._settings.max_faces:
@@ -146,6 +172,12 @@ class FaceTracker:
 
 def _area(followed: _Followed) -> float:
     return followed.track.box.area
+
+
+def _nearest(faces: Sequence[Face], box: Box) -> Face | None:
+    """The detection of the face in `box`, or None when there is none."""
+    nearest = max(faces, key=lambda face: overlap(face.box, box), default=None)
+    return nearest if nearest is not None and overlap(nearest.box, box) >= SAME_FACE else None
 
 
 def _shift(before: Box, after: Box) -> float:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from builders import make_face, make_image, make_mesh
+from builders import as_detected, make_face, make_image, make_mesh
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted_network import ScriptedNetwork
@@ -12,9 +12,9 @@ from scripted_network import ScriptedNetwork
 from device.app import build_detector, build_fitter
 from device.config import Settings
 from device.measure.simulate.portraits import grace_hopper
-from device.types import Box, Face, Pose
+from device.types import Box, Face, Mesh, Pose
 from device.vision.boxes import bounding_box, overlap
-from device.vision.mesh import FaceMeshFitter, Region, face_box
+from device.vision.mesh import FaceMeshFitter, Region, face_box, misfit
 from models.errors import InferenceError
 from models.manifest import Role
 from models.store import Installed
@@ -152,3 +152,11 @@ def test_the_installed_mesh_finds_the_features_of_a_portrait_and_stays_on_them(n
 def test_the_installed_mesh_does_not_believe_in_a_face_where_there_is_none(networks: Installed) -> None:
     mesh = build_fitter(Settings(), networks).fit(make_image(grain=5), make_face())
     assert mesh.presence < Settings().detection.min_presence
+
+
+def test_a_mesh_that_lies_where_the_face_was_detected_fits_and_one_that_slid_down_does_not() -> None:
+    mesh = make_mesh()
+    face = as_detected(mesh)
+    slid = Mesh(mesh.points + np.array([0.0, 0.4 * np.ptp(mesh.points[:, 1]), 0.0], np.float32), 1.0)
+    assert misfit(mesh, face) == pytest.approx(0.0, abs=1e-6)
+    assert misfit(slid, face) == pytest.approx(0.4, abs=1e-3)

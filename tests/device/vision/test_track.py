@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from builders import make_face, make_frame, make_image, make_mesh
+from builders import as_detected, make_face, make_frame, make_image, make_mesh
 from fakes import FakeDetector, FakeFitter
 
 from device.config import DetectionSettings
@@ -14,7 +14,7 @@ from device.stopwatch import Stopwatch
 from device.types import Face, Mesh, TrackId
 from device.vision.boxes import overlap
 from device.vision.mesh import face_box
-from device.vision.track import LONGEST_GAP_S, MISSES_ALLOWED, SETTLED, FaceTracker, Track
+from device.vision.track import LONGEST_GAP_S, MISSES_ALLOWED, RECHECK_S, SETTLED, FaceTracker, Track
 
 FRAME_S = 1 / 15
 IMAGE = make_image()
@@ -258,6 +258,52 @@ def test_a_face_that_moves_fast_and_is_not_detected_is_lost(corridor: Corridor) 
     corridor.show()
     corridor.put("ada", x=230)
     assert corridor.show(detected=False) == []
+
+
+class Slide:
+    """A face whose mesh slides down a little with every fit, up to a share of its height, and stays there."""
+
+    def __init__(self, corridor: Corridor, *, share: float) -> None:
+        corridor.put("ada")
+        self.corridor, self.true, self.share = corridor, corridor.faces["ada"], share
+        corridor.fitter.fit_to = self.fit
+
+    def fit(self, start: Face | Mesh) -> Mesh:
+        if isinstance(start, Face):
+            return self.true
+        height = float(np.ptp(self.true.points[:, 1]))
+        done = float((start.points - self.true.points)[0, 1]) / height
+        down = np.array([0.0, min(self.share, done + 0.1) * height, 0.0], np.float32)
+        return Mesh(self.true.points + down, 1.0)
+
+    def follow(self, *, frames: int) -> list[Track]:
+        """The tracks of so many frames, in which the detector sees the face where it truly is."""
+        found = []
+        for _ in range(frames):
+            self.corridor.now += FRAME_S
+            self.corridor.detector.faces = [as_detected(self.true)]
+            found += self.corridor.tracker.follow(make_frame(at=self.corridor.now, image=IMAGE))
+        return found
+
+
+def test_a_mesh_that_slid_is_put_back_soon_and_keeps_its_track(corridor: Corridor) -> None:
+    """Half a second on mouth and chin is enough for a print to look as if it had depth."""
+    tracks = Slide(corridor, share=0.25).follow(frames=2 + round(RECHECK_S / FRAME_S))
+    assert [track.mesh is corridor.faces["ada"] for track in tracks] == [True, False, False, True, False]
+    assert len({track.id for track in tracks}) == 1
+
+
+def test_a_mesh_that_would_have_to_be_put_back_far_away_ends_its_track(corridor: Corridor) -> None:
+    """What lies that far from where it was may be someone else's face."""
+    tracks = Slide(corridor, share=0.45).follow(frames=6)
+    assert len({track.id for track in tracks}) > 1
+
+
+def test_the_detector_rests_while_nobody_moves(corridor: Corridor) -> None:
+    corridor.put("ada")
+    for _ in range(12):
+        corridor.show()
+    assert corridor.detector.calls == 1
 
 
 def test_every_stage_is_timed() -> None:
