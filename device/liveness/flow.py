@@ -14,9 +14,7 @@ import numpy as np
 from device.liveness.canonical import Floats, relief, sheet_terms
 from device.liveness.view import CHIP_CENTRE, CHIP_EYES_PX, CHIP_PX, View
 
-CORNERS = 80  # at most so many places are followed
 CORNERS_AT_LEAST = 16
-CORNER_QUALITY, CORNER_APART_PX = 0.005, 5
 RETURN_PX = 0.6  # a place that is followed there and back must return this near to where it began
 WINDOW_PX, LEVELS, STEPS = (15, 15), 2, (3, 12, 0.02)  # of Lucas and Kanade's search, pyramidal (Bouguet, 2000)
 OUTLIER = 0.05  # eye distances: residuals beyond count less and less (Cauchy weights' square root)
@@ -37,10 +35,9 @@ class ImageMotion:
 
 def follow(before: View, now: View) -> ImageMotion | None:
     """How the picture moved from `before` to `now`; None when too little of it can be followed."""
-    corners = cv2.goodFeaturesToTrack(before.chip, CORNERS, CORNER_QUALITY, CORNER_APART_PX, mask=_face_mask(before))
-    if corners is None or len(corners) < CORNERS_AT_LEAST:
+    places = before.corners
+    if len(places) < CORNERS_AT_LEAST:
         return None
-    places = corners.reshape(-1, 2)
     followed, is_sure = _match(before, now, places)
     if is_sure.sum() < CORNERS_AT_LEAST:
         return None
@@ -81,7 +78,7 @@ def _search(before: Floats, now: Floats, places: Floats) -> tuple[Floats, Floats
 
 def _measure(source: Floats, target: Floats, stands_out: Floats) -> ImageMotion | None:
     """Compare (n, 2) places before and after with how far each stands out of the sheet, (n,)."""
-    terms = sheet_terms(source)
+    terms = _tilted_terms(source)
     expected = stands_out - terms @ np.linalg.lstsq(terms, stands_out, rcond=None)[0]
     strength = float(np.sqrt((expected**2).mean()))
     if strength < RELIEF_AT_LEAST:
@@ -93,10 +90,10 @@ def _measure(source: Floats, target: Floats, stands_out: Floats) -> ImageMotion 
     return ImageMotion(change, float(np.median(np.hypot(*rest.T))), float(np.hypot(*along)))
 
 
-def _face_mask(view: View) -> Floats:
-    mask = np.zeros((CHIP_PX, CHIP_PX), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(view.on_chip.astype(np.int32)), 255)
-    return np.asarray(cv2.erode(mask, np.ones((7, 7), np.uint8)))  # the outline of a head is background as much as head
+def _tilted_terms(points: Floats) -> Floats:
+    """The ten terms of a cubic at (n, 2) points, (n, 10): a near sheet that tilts converges."""
+    x, y = points.T
+    return np.column_stack([sheet_terms(points), x**3, x * x * y, x * y * y, y**3])
 
 
 def _trust(rest: Floats) -> Floats:
@@ -121,7 +118,7 @@ def _nearest_similarity(source: Floats, target: Floats) -> Floats:
 
 
 def _nearest_sheet(terms: Floats, target: Floats) -> Floats:
-    """Where a flexing sheet with these terms, (n, 6), would lie nearest to `target`, (n, 2), robustly."""
+    """Where a flexing sheet with these terms, (n, 10), would lie nearest to `target`, (n, 2), robustly."""
     weights = np.ones(len(target))
     placed = target
     for _ in range(ROUNDS):

@@ -8,7 +8,6 @@ mask and a print folded into a face; a person who holds still gives nothing to m
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
@@ -20,11 +19,13 @@ from device.liveness.flow import ImageMotion, follow
 from device.liveness.view import View, look_at
 from device.types import Image, Mesh
 
-VIEWS_KEPT = 14  # older views to compare with
-VIEW_EVERY = 3  # frames
-FLOW_EVERY = 3  # frames; a motion takes longer, and following pixels costs more than all else here
+VIEWS_KEPT = 14  # earlier views to compare with, those that differ most
+VIEW_EVERY = 3  # frames; sooner when the mesh changed by APART
+APART = 0.02  # eye distances
+FLOW_EVERY = 2  # frames; a motion takes longer, and following pixels costs more than all else here
+FLOW_ANYWAY = 6  # frames after which a motion that promises less than those that are known is looked at, too
 MOTIONS_KEPT = 7  # the largest decide together: small ones are mostly noise
-MOTIONS_AT_LEAST = 2
+MOTIONS_AT_LEAST = 6  # a live head's first ones looked like a sheet's at times
 WITNESSES = 2  # earlier views that must have seen a motion of the mesh
 ALIKE_FOR_MESH = 0.35  # likeness of views of one face turned by 30 degrees; a mesh that slid stays under 0.25
 ALIKE_FOR_FLOW = 0.65  # below, too little of the picture can be followed
@@ -54,31 +55,37 @@ class Motion:
             return Shape.SOLID if self.solidity >= settings.min_solidity else Shape.UNKNOWN
         moved = self.change >= settings.min_change
         as_a_sheet = self.solidity <= settings.max_flat_solidity and self.remainder <= settings.max_flat_remainder
-        return Shape.FLAT if moved and as_a_sheet else Shape.UNKNOWN
+        is_shallow = self.depth <= settings.max_flat_depth * self.change
+        return Shape.FLAT if moved and as_a_sheet and is_shallow else Shape.UNKNOWN
 
 
 class Solidity:
     """Accumulates over one track what its motion says."""
 
     def __init__(self) -> None:
-        self._views: deque[View] = deque(maxlen=VIEWS_KEPT)
+        self._newest: View | None = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._views: list[View] = []
         self._frames = 0
+        self._followed_at = -FLOW_ANYWAY  # the frame whose picture was followed last
         self._largest_change = 0.0
         self._depth = 0.0
-        self._motions: list[ImageMotion] = []  # the largest first
+        self._motions: list[tuple[float, ImageMotion]] = []  # with the change of the mesh; the largest first
 
     @property
     def motion(self) -> Motion:
         """What is known so far."""
         if len(self._motions) < MOTIONS_AT_LEAST:
             return Motion(self._depth, 0.0, 0.0, 1.0)
-        changes = [one.change for one in self._motions]
+        changes = [one.change for _, one in self._motions]
         total = max(sum(changes), 1e-9)
         return Motion(
             depth=self._depth,
             change=float(np.median(changes)),
-            solidity=sum(one.relief for one in self._motions) / total,
-            remainder=sum(one.remainder for one in self._motions) / total,
+            solidity=sum(one.relief for _, one in self._motions) / total,
+            remainder=sum(one.remainder for _, one in self._motions) / total,
         )
 
     def observe(self, image: Image, mesh: Mesh) -> None:
@@ -87,15 +94,32 @@ class Solidity:
 
     def compare(self, view: View) -> None:
         """The same for a view that was made already."""
-        if self._views:
-            likeness = np.array([view.likeness(earlier) for earlier in self._views])
-            changes = mesh_changes(np.stack([earlier.points for earlier in self._views]), view.points)
-            self._weigh_mesh(view, changes, likeness)
-            if self._frames % FLOW_EVERY == 0:
-                self._weigh_picture(view, changes, likeness)
-        if self._frames % VIEW_EVERY == 0:
+        if self._newest is not None and view.likeness(self._newest) < ALIKE_FOR_MESH:
+            self._begin_anew()  # from one frame to the next no face changes so: one of the two meshes was no face's
+        self._newest = view
+        if not self._views:
             self._views.append(view)
+        else:
+            self._weigh(view)
         self._frames += 1
+
+    def _weigh(self, view: View) -> None:
+        likeness = np.array([view.likeness(earlier) for earlier in self._views])
+        changes = mesh_changes(np.stack([earlier.points for earlier in self._views]), view.points)
+        self._weigh_mesh(view, changes, likeness)
+        self._weigh_picture(view, changes, likeness)
+        if self._frames % VIEW_EVERY == 0 or changes.min() >= APART:
+            self._keep(view)
+
+    def _keep(self, view: View) -> None:
+        """Add a view; of too many the two most similar give up the older."""
+        self._views.append(view)
+        if len(self._views) <= VIEWS_KEPT:
+            return
+        points = np.stack([kept.points for kept in self._views])
+        apart = np.stack([mesh_changes(points, one) for one in points])
+        np.fill_diagonal(apart, np.inf)
+        del self._views[min(divmod(int(apart.argmin()), len(points)))]
 
     def _weigh_mesh(self, view: View, changes: Floats, likeness: Floats) -> None:
         """The view of second most change is believed: one in which the mesh did not fit is not."""
@@ -108,12 +132,19 @@ class Solidity:
             self._depth = relief_motion(self._views[witness], view)
 
     def _weigh_picture(self, view: View, changes: Floats, likeness: Floats) -> None:
+        """Follow the picture from the view of most change, unless that promises nothing new."""
         seen = np.flatnonzero((likeness >= ALIKE_FOR_FLOW) & (changes >= STIRRED))
-        if len(seen) == 0:
+        rested = self._frames - self._followed_at
+        if len(seen) == 0 or rested < FLOW_EVERY:
             return
-        moved = follow(self._views[seen[np.argmax(changes[seen])]], view)
+        earlier = seen[np.argmax(changes[seen])]
+        change = float(changes[earlier])
+        if len(self._motions) == MOTIONS_KEPT and change < self._motions[-1][0] and rested < FLOW_ANYWAY:
+            return
+        self._followed_at = self._frames
+        moved = follow(self._views[earlier], view)
         if moved is not None:
-            self._motions = sorted([*self._motions, moved], key=lambda one: -one.change)[:MOTIONS_KEPT]
+            self._motions = sorted([*self._motions, (change, moved)], key=lambda one: -one[1].change)[:MOTIONS_KEPT]
 
 
 def mesh_changes(earlier: Floats, now: Floats) -> Floats:

@@ -19,6 +19,8 @@ CHIP_CENTRE = 2.0  # the chip's origin, in eye distances from its top left corne
 _LAYOUT = np.array([(60.0, 66.0), (100.0, 66.0), (80.0, 90.0), (64.0, 114.0), (96.0, 114.0)], np.float32)
 _FACE = slice(30, 135), slice(30, 130)  # the part of the chip that shows face and little else
 _SIGNATURE = (20, 21)  # pixels
+_CORNERS = 80  # at most so many places on a chip are followed
+_CORNER_QUALITY, _CORNER_APART_PX = 0.005, 5
 _LIGHTING = 6.0  # pixels of the signature: what varies more slowly is lighting
 
 
@@ -34,6 +36,15 @@ class View:
     def likeness(self, other: View) -> float:
         """How alike two views look, in [-1, 1]: a mesh that slid off its face looks at something else."""
         return float(self.signature @ other.signature)
+
+    @cached_property
+    def corners(self) -> NDArray[np.float32]:
+        """(n, 2) places of the face on the chip that can be followed, pixels."""
+        mask = np.zeros((CHIP_PX, CHIP_PX), np.uint8)
+        cv2.fillConvexPoly(mask, cv2.convexHull(self.on_chip.astype(np.int32)), 255)
+        mask = cv2.erode(mask, np.ones((7, 7), np.uint8))  # the outline of a head is background as much as head
+        found = cv2.goodFeaturesToTrack(self.chip, _CORNERS, _CORNER_QUALITY, _CORNER_APART_PX, mask=mask)
+        return np.empty((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
 
     @cached_property
     def off_sheet(self) -> Floats:

@@ -86,6 +86,29 @@ def test_a_mesh_that_slid_onto_something_else_is_not_compared(puppet: Puppet) ->
     assert look_at(image, mesh).likeness(look_at(image, slid)) < 0.35
 
 
+def test_what_was_seen_before_the_mesh_jumped_counts_no_more(puppet: Puppet) -> None:
+    """A mesh that is put back onto its face looks as if the face had changed its shape."""
+    cue = Solidity()
+    for image, mesh in head(puppet, turn_deg=18.0):
+        cue.observe(image, mesh)
+    assert cue.motion.depth > SETTINGS.min_depth
+    slid = Mesh(mesh.points + np.array([0, 0.5 * np.ptp(mesh.points[:, 1]), 0], np.float32), 1.0)
+    cue.observe(image, slid)
+    assert cue.motion == Motion(0.0, 0.0, 0.0, 1.0)
+
+
+def test_an_early_view_that_differs_is_remembered_however_long_the_head_then_holds_still(puppet: Puppet) -> None:
+    cue = Solidity()
+    turned, *_ = (frame for number, frame in enumerate(head(puppet, turn_deg=15.0)) if number >= 7)
+    for _ in range(2):
+        cue.observe(*turned)
+    still = list(head(puppet, turn_deg=0.0))
+    for number in range(60):
+        cue.observe(*still[number % FRAMES])
+    early = cue.motion.change
+    assert early > SETTINGS.min_change
+
+
 def test_the_relief_of_a_face_is_its_nose_and_its_eyes() -> None:
     stands_out = relief()
     assert np.argmin(stands_out) in {1, 4, 44, 274, 19}  # the tip of the nose

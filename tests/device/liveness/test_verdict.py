@@ -228,7 +228,7 @@ SHEET = Motion(depth=0.02, change=0.05, solidity=0.2, remainder=0.3)
     ("motion", "key", "value", "verdict"),
     [
         (BORDER, "min_depth", 0.049, BonaFide),
-        (BORDER, "min_depth", 0.051, Attack),
+        (BORDER, "min_depth", 0.051, Undecided),
         (BORDER, "min_solidity", 0.19, BonaFide),
         (BORDER, "min_solidity", 0.21, Undecided),
         (SHEET, "min_change", 0.049, Attack),
@@ -237,6 +237,8 @@ SHEET = Motion(depth=0.02, change=0.05, solidity=0.2, remainder=0.3)
         (SHEET, "max_flat_solidity", 0.19, Undecided),
         (SHEET, "max_flat_remainder", 0.31, Attack),
         (SHEET, "max_flat_remainder", 0.29, Undecided),
+        (SHEET, "max_flat_depth", 0.41, Attack),
+        (SHEET, "max_flat_depth", 0.39, Undecided),
     ],
 )
 def test_each_configured_bound_of_motion_counts(motion: Motion, key: str, value: float, verdict: type) -> None:
