@@ -12,6 +12,7 @@ import click
 
 from device.config import Settings
 from enroll import console
+from enroll.measure_motion import motion
 from enroll.measure_pad import pad
 from enroll.measure_search import search
 
@@ -34,6 +35,7 @@ def measure() -> None:
     """Measure speed and accuracy on this machine."""
 
 
+measure.add_command(motion)
 measure.add_command(pad)
 measure.add_command(search)
 

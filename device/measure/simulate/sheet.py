@@ -57,6 +57,36 @@ def wave(
     return hold
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swing:
+    """How far a hand turns a rectangle to either side of facing the camera, about each axis."""
+
+    yaw_deg: float = 0.0
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
+
+
+def swing(seed: int, how: Swing, *, near_mm: float = 380.0, bend_deg: float = 0.0, flex_deg: float = 0.0) -> Handling:
+    """A hand that holds the rectangle up and turns it evenly to and fro, every 1.8 to 2.6 s as `seed` draws it."""
+    source = random.Random(seed)  # noqa: S311 (a simulated hand is not a secret)
+    every_s, phase = source.uniform(1.8, 2.6), source.uniform(0.0, 6.283)
+    sway = [Sway.drawn(source) for _ in range(3)]
+
+    def hold(t_s: float) -> Hold:
+        share = math.sin(2 * math.pi * t_s / every_s + phase)
+        posture = Posture(
+            yaw_deg=how.yaw_deg * share,
+            pitch_deg=how.pitch_deg * share,
+            roll_deg=how.roll_deg * share,
+            x_mm=15.0 * sway[0].at(t_s),
+            y_mm=12.0 * sway[1].at(t_s),
+            distance_mm=near_mm + 25.0 * sway[2].at(t_s),
+        )
+        return Hold(posture=posture, bend_deg=bend_deg + flex_deg * math.sin(2.3 * t_s + phase))
+
+    return hold
+
+
 def lay_sheet(texture: Texture) -> Surface:
     """Triangles over a whole texture."""
     height, width = texture.levels[0].shape[:2]

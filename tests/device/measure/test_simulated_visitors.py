@@ -12,7 +12,7 @@ from device.measure.simulate.posture import Posture, stand_still, walk_up
 from device.measure.simulate.print_attack import PAPER_WHITE, PrintAttack, crop_to_face, print_on_paper
 from device.measure.simulate.puppet import Puppet, PuppetVisitor
 from device.measure.simulate.replay import ReplayAttack, Screen, show_on_screen
-from device.measure.simulate.sheet import Hold, hold_sheet, wave
+from device.measure.simulate.sheet import Hold, Swing, hold_sheet, swing, wave
 from device.types import Image, Mesh
 
 REST = Posture(distance_mm=600.0)
@@ -126,6 +126,15 @@ def test_people_blink_while_they_wait() -> None:
 def test_standing_still_is_perfectly_still() -> None:
     motion = stand_still(distance_mm=500.0)
     assert motion(0.0) == motion(9.0)
+
+
+def test_a_swung_sheet_turns_to_both_sides_as_far_as_it_is_told() -> None:
+    handling = swing(4, Swing(yaw_deg=20.0), flex_deg=10.0)
+    holds = [handling(t_s) for t_s in np.arange(0.0, 3.0, 0.02)]
+    yaws = [hold.posture.yaw_deg for hold in holds]
+    assert (min(yaws), max(yaws)) == pytest.approx((-20.0, 20.0), abs=0.1)
+    assert {hold.posture.pitch_deg for hold in holds} == {0.0}
+    assert max(hold.bend_deg for hold in holds) == pytest.approx(10.0, abs=0.1)
 
 
 def test_a_flat_print_moves_exactly_as_a_plane() -> None:

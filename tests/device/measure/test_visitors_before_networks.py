@@ -7,7 +7,7 @@ import pytest
 
 from device.app import build_vision
 from device.clock import FakeClock
-from device.config import Settings
+from device.config import LivenessSettings, Settings
 from device.liveness.verdict import LivenessJudge
 from device.measure.simulate.posture import walk_up
 from device.measure.simulate.print_attack import PrintAttack, crop_to_face
@@ -20,6 +20,7 @@ from device.vision.track import Track
 from models.store import Installed
 
 SETTINGS = Settings()
+PASSIVE = LivenessSettings(mode="passive")  # cooperative asks everybody where texture is not measured
 WALK = walk_up(3, from_mm=1000.0, walk_s=1.0)
 
 
@@ -40,7 +41,7 @@ def verdicts_by_motion_alone(film: list[tuple[Frame, list[Track]]]) -> list[PadV
     judges: dict[int, LivenessJudge] = {}
     for frame, tracks in film:
         for track in tracks:
-            judge = judges.setdefault(track.id, LivenessJudge(SETTINGS.liveness))
+            judge = judges.setdefault(track.id, LivenessJudge(PASSIVE))
             judge.observe(frame.image, track.mesh, texture_score=None)
     return [judge.verdict() for judge in judges.values()]
 
