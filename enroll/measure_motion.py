@@ -22,12 +22,12 @@ PRINTS = ("waved", "turned", "nodded", "rolled")
 
 
 @click.command()
-@click.option("--portraits", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
+@click.option("--portraits", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True, help="JPEGs.")
 @click.option("--pattern", default="*.jpg", show_default=True, help="Which files of the folder.")
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Use every so many-th file.")
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="May be repeated; default: all.")
 @click.option("--how", "hows", type=click.Choice(PRINTS), multiple=True, help="How prints move; default: waved.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of motions, rooms and noise.")
 @click.option("--video", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A live person, filmed.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
 @click.pass_obj
