@@ -24,9 +24,23 @@
     │   ├── StorageUnwritableError (PermissionError)  the file or its folder may not be written    39
     │   ├── SiteKeyError                      the site key cannot be read, written or trusted      80
     │   │   └── SiteKeyMissingError (LookupError)  the collection is sealed with a key not here     81
-    │   └── BackupError                       a backup cannot be made, or must not be restored     82
+    │   ├── BackupError                       a backup cannot be made, or must not be restored     82
+    │   └── CollectionMissingError (LookupError)  there is no collection: nobody was ever enrolled     85
+    ├── ClockUntrustedError (ValueError)      the clock is wrong, so nothing may be retired by it      75
+    ├── BundleError (ValueError)              a bundle cannot be read, or made                     100
+    │   ├── BundleDamagedError                truncated or changed since it was signed             101
+    │   ├── AuthorRefusedError                its author is not certified, or not any more         102
+    │   ├── OtherSiteError                    it is sealed for another site or another key         103
+    │   ├── BundleOldError                    applied before, or too old                           104
+    │   └── BundleRejectedError               something in it cannot be done, so nothing was       105
     ├── TargetUnreachableError (ValueError)   the model cannot meet target_fpir at this gallery    37
     ├── ControlError (OSError)                the control socket does not answer, or refuses       83
+    ├── EnrolmentError                        a live enrolment ended without enrolling anybody       86
+    │   ├── EnrolmentStalledError             a step of it made no progress for too long             87
+    │   └── AttackShownError                  a presentation attack was shown to it                  88
+    ├── CaptureError                          a captured attempt cannot be read                    90
+    │   ├── CaptureUnreadableError            changed, cut off, mislabelled, or none at all        91
+    │   └── CaptureKeyMissingError (LookupError)  it is sealed with a site key that is not here    92
     └── AuditError                            the audit log cannot be written or read              50
         └── AuditBrokenError                  its hash chain does not hold                         51
 
@@ -84,6 +98,10 @@ class PoorQualityError(PhotoError):
     """A face was found, but a quality gate objects; the message names every objection."""
 
     exit_code = 15
+
+    def __init__(self, sentence: str, *, issues: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.issues = issues  # values of `device.types.QualityIssue`
 
 
 class PhotosDisagreeError(PhotoError):
@@ -188,6 +206,54 @@ class BackupError(CollectionError):
     exit_code = 82
 
 
+class CollectionMissingError(CollectionError, LookupError):
+    """There is no collection where one was to be read; none was made."""
+
+    exit_code = 85
+
+
+class ClockUntrustedError(DeviceError, ValueError):
+    """The civil clock shows a time that cannot be right, so nobody's absence can be measured by it."""
+
+    exit_code = 75  # EX_TEMPFAIL: when the clock is right again, so is the command
+
+
+class BundleError(DeviceError, ValueError):
+    """A bundle, or what belongs to making one, cannot be read, is too large, or is none; nothing was changed."""
+
+    exit_code = 100
+
+
+class BundleDamagedError(BundleError):
+    """A bundle is truncated, or somebody or something changed it since it was signed; nothing was changed."""
+
+    exit_code = 101
+
+
+class AuthorRefusedError(BundleError):
+    """The author of a bundle was never certified by this site, or is not trusted any more; nothing was changed."""
+
+    exit_code = 102
+
+
+class OtherSiteError(BundleError):
+    """A bundle is sealed for another site, or for a key of this site that was rotated away; nothing was changed."""
+
+    exit_code = 103
+
+
+class BundleOldError(BundleError):
+    """A bundle was applied already, or a newer one was, or its time is over; nothing was changed."""
+
+    exit_code = 104
+
+
+class BundleRejectedError(BundleError):
+    """Something that a bundle asks for cannot be done, so nothing of it was."""
+
+    exit_code = 105
+
+
 class TargetUnreachableError(DeviceError, ValueError):
     """The installed model cannot meet `target_fpir` with this many people enrolled."""
 
@@ -198,6 +264,42 @@ class ControlError(DeviceError, OSError):
     """The control socket cannot be made or does not answer, or what was asked is refused; the message says which."""
 
     exit_code = 83
+
+
+class EnrolmentError(DeviceError):
+    """A live enrolment ended without enrolling anybody; nothing was written but that fact."""
+
+    exit_code = 86
+
+
+class EnrolmentStalledError(EnrolmentError):
+    """A step of a live enrolment made no progress for too long; the message says what was wrong."""
+
+    exit_code = 87
+
+
+class AttackShownError(EnrolmentError):
+    """A presentation attack was shown to a live enrolment."""
+
+    exit_code = 88
+
+
+class CaptureError(DeviceError):
+    """An attempt that `lintel measure pad --capture` recorded cannot be read."""
+
+    exit_code = 90
+
+
+class CaptureUnreadableError(CaptureError):
+    """The file was changed, cut off or moved to another species, or is no captured attempt."""
+
+    exit_code = 91
+
+
+class CaptureKeyMissingError(CaptureError, LookupError):
+    """The attempt is sealed with a site key that is not on this device, or not any more."""
+
+    exit_code = 92
 
 
 class AuditError(DeviceError):
