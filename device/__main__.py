@@ -45,6 +45,7 @@ def run(settings: Settings) -> None:
     from device.camera.opencv import open_camera
     from device.chronicle import chronicling
     from device.clock import SystemClock
+    from device.lending import CameraLease
     from device.service import Service
     from device.upkeep import tending
     from device.verbs import answering
@@ -56,16 +57,17 @@ def run(settings: Settings) -> None:
     door = DoorClient(Path(settings.door.socket))
     if settings.liveness.mode == "off":
         refuse_unless_bench(door)
+    lease = CameraLease(clock)
     lamps = door if settings.liveness.light_left else None
     with (
         AuditLog(settings.audit_file, clock=clock) as audit,
         open_appliance(settings, clock=clock, door=door, audit=audit, lamps=lamps) as appliance,
         tending(settings, audit, clock),
-        answering(settings, audit, appliance.lockout),
+        answering(settings, audit, appliance.lockout, lease),
         chronicling(door, audit),
     ):
         feed = CameraFeed(partial(open_camera, settings.camera, clock), settings.camera)
-        Service(appliance, feed, door, tell=lambda *_: None).run(stop)
+        Service(appliance, feed, door, tell=lambda *_: None, lease=lease).run(stop)
 
 
 def refuse_unless_bench(door: DoorClient) -> None:

@@ -167,6 +167,12 @@ def ask(path: Path, verb: str, **arguments: object) -> dict[str, Any]:
     return answer
 
 
+def is_answering(path: Path) -> bool:
+    """Whether a process listens on the control socket at `path`."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 def _gid(role: Role) -> int:
     try:
         return grp.getgrnam(f"lintel-{role.value}").gr_gid
@@ -193,9 +199,8 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _refuse_taken(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        if probe.connect_ex(str(path)) == 0:
-            raise ControlError(f"{path}: another door of this machine answers there; give this one its own socket")
+    if is_answering(path):
+        raise ControlError(f"{path}: another door of this machine answers there; give this one its own socket")
 
 
 def _lines(client: socket.socket) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from device.audit.kinds import AuditKind
 from device.camera.feed import CameraFeed, CameraLost, CameraRestored, FeedEnded
 from device.errors import CameraError
 from device.health import notify
+from device.lending import CameraLease
 from device.loop import Decided
 from device.ports import Door
 from device.types import Frame
@@ -28,13 +29,21 @@ class Service:
     """Runs the loop on a camera feed and records what happens to the camera. One thread, the caller's."""
 
     def __init__(
-        self, appliance: Appliance, feed: CameraFeed, door: Door, *, tell: Callable[[ServiceNews, Frame | None], None]
+        self,
+        appliance: Appliance,
+        feed: CameraFeed,
+        door: Door,
+        *,
+        tell: Callable[[ServiceNews, Frame | None], None],
+        lease: CameraLease | None = None,  # None: the camera is lent to nobody
     ) -> None:
         self._appliance = appliance
         self._feed = feed
         self._door = door
         self._tell = tell
         self._newest: Frame | None = None
+        self._lease = lease
+        self._dropped = 0  # frames, of feeds before this one
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set or a recording ends.
@@ -49,6 +58,9 @@ class Service:
         notify("READY=1")
         try:
             while not stop.is_set():
+                if self._lease is not None and self._lease.is_lent:
+                    self._lend(self._lease, stop)
+                    continue
                 item = self._feed.take(PATIENCE_S)
                 if isinstance(item, FeedEnded):
                     _refuse_unreadable(item)
@@ -61,9 +73,29 @@ class Service:
         finally:
             notify("STOPPING=1")
             self._feed.close()
+        self._conclude()
+        audit.append(AuditKind.APPLIANCE_STOPPED, {"dropped_frames": self._dropped + self._feed.dropped})
+
+    def _lend(self, lease: CameraLease, stop: threading.Event) -> None:
+        """Let somebody who enrols have the camera. Nobody is looked at meanwhile, so nobody is let in."""
+        self._feed.close()
+        self._dropped += self._feed.dropped
+        self._conclude()
+        self._door.indicate("enrolling")
+        lease.hand_over()
+        while lease.is_lent and not stop.is_set():
+            word = lease.wait(PATIENCE_S)
+            if word is not None:
+                self._door.indicate(word)
+            notify("WATCHDOG=1")
+        self._feed = self._feed.anew()
+        self._feed.start()
+        self._door.indicate("ready")
+
+    def _conclude(self) -> None:
+        """Whoever was still before the camera is not let in any more."""
         for decided in self._appliance.loop.conclude():
             self._tell(decided, self._newest)
-        audit.append(AuditKind.APPLIANCE_STOPPED, {"dropped_frames": self._feed.dropped})
 
     def _take_in(self, item: Frame | CameraLost | CameraRestored | None) -> None:
         match item:

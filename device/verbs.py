@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,19 @@ from device.collection.snapshot import discard_snapshots
 from device.collection.store import open_collection
 from device.config import Settings
 from device.control import ControlServer, Role, Verb, Verbs
+from device.lending import CameraLease
 from device.policy.lockout import Lockout
+from device.registry import Registry
+from device.types import PersonId
 
 EVENTS_AT_MOST = 1000
 
 
-def build_verbs(settings: Settings, audit: AuditLog, lockout: Lockout) -> Verbs:
-    """The verbs of a running door. Each opens the collection for itself, so none shares a connection with the loop."""
+def build_verbs(settings: Settings, audit: AuditLog, lockout: Lockout, lease: CameraLease | None = None) -> Verbs:
+    """The verbs of a running door; without a lease those that lend its camera are missing.
+
+    Each opens the collection for itself, so none shares a connection with the loop.
+    """
     work = Work(settings, audit, lockout)
     operator, enroller, auditor = ({role} for role in (Role.OPERATOR, Role.ENROLLER, Role.AUDITOR))
     table: dict[str, tuple[set[Role], Any, bool]] = {
@@ -37,11 +42,18 @@ def build_verbs(settings: Settings, audit: AuditLog, lockout: Lockout) -> Verbs:
         "site.revoke_templates": (set(), work.revoke_templates, True),
         "site.rotate_key": (set(), work.rotate_key, True),
     }
+    if lease is not None:
+        lending = Lending(lease)
+        table["camera.lend"] = (enroller, lending.lend, True)
+        table["camera.keep"] = (enroller, lending.keep, False)
+        table["camera.return"] = (enroller, lending.give_back, True)
     return {name: Verb(frozenset(roles), run, changes) for name, (roles, run, changes) in table.items()}
 
 
 @contextlib.contextmanager
-def answering(settings: Settings, audit: AuditLog, lockout: Lockout) -> Iterator[None]:
+def answering(
+    settings: Settings, audit: AuditLog, lockout: Lockout, lease: CameraLease | None = None
+) -> Iterator[None]:
     """Answer on the control socket while the block runs; on none where the configuration names none.
 
     Raises ControlError when the socket cannot be made.
@@ -49,11 +61,32 @@ def answering(settings: Settings, audit: AuditLog, lockout: Lockout) -> Iterator
     if not settings.control.socket:
         yield
         return
-    server = ControlServer(Path(settings.control.socket), build_verbs(settings, audit, lockout), audit)
+    server = ControlServer(Path(settings.control.socket), build_verbs(settings, audit, lockout, lease), audit)
     try:
         yield
     finally:
         server.close()
+
+
+class Lending:
+    """Does what the verbs say that lend the camera. Raises ControlError, and ValueError for arguments that are none."""
+
+    def __init__(self, lease: CameraLease) -> None:
+        self._lease = lease
+
+    def lend(self, _: Mapping[str, Any]) -> dict[str, Any]:
+        """Pause the door and let its camera go; the token renews and ends that."""
+        return {"token": self._lease.lend()}
+
+    def keep(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Renew, and show a word by the lamps."""
+        self._lease.keep(request.get("token"), request.get("show"))
+        return {}
+
+    def give_back(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Let the door go on."""
+        self._lease.give_back(request.get("token"))
+        return {}
 
 
 class Work:
@@ -81,18 +114,28 @@ class Work:
             people = collection.people()
         return {
             "people": [
-                {"id": one.id, "name": one.name, "suspended": one.facts.is_suspended, "groups": list(one.facts.groups)}
+                {
+                    "id": one.id,
+                    "name": one.name,
+                    "suspended": one.facts.is_suspended,
+                    "retired": one.retired_at is not None,
+                    "groups": list(one.facts.groups),
+                }
                 for one in people
             ]
         }
 
     def suspend(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Let a person in no more."""
-        return self._set_suspension(request, is_suspended=True)
+        with self._changing(request) as (registry, person):
+            registry.suspend(person)
+        return {"id": person}
 
     def resume(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Let a suspended person in again."""
-        return self._set_suspension(request, is_suspended=False)
+        """Let a suspended or retired person in again."""
+        with self._changing(request) as (registry, person):
+            registry.resume(person)
+        return {"id": person}
 
     def tail(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The newest events."""
@@ -127,12 +170,12 @@ class Work:
         self._audit.append(AuditKind.SITE_KEY_ROTATED, {"people": people, "from": old, "to": new})
         return {"people": people, "site_key": new}
 
-    def _set_suspension(self, request: Mapping[str, Any], *, is_suspended: bool) -> dict[str, Any]:
-        name = request.get("person")
-        if not isinstance(name, str):
+    @contextlib.contextmanager
+    def _changing(self, request: Mapping[str, Any]) -> Iterator[tuple[Registry, PersonId]]:
+        """The registry, and whom the request is about."""
+        word = request.get("person")
+        if not isinstance(word, str):
             raise ValueError("person is a name or an id")  # noqa: TRY004 (an argument of somebody else)
-        with open_collection(self._settings.collection_file) as collection, collection.changing():
-            person = collection.find(name)
-            collection.set_facts(replace(person.facts, is_suspended=is_suspended))
-            self._audit.append(AuditKind.PERSON_CHANGED, {"person": person.id, "suspended": is_suspended})
-        return {"id": person.id}
+        with open_collection(self._settings.collection_file) as collection:
+            registry = Registry(collection, self._audit, self._audit.clock)
+            yield registry, collection.find(word).id

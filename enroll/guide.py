@@ -73,6 +73,7 @@ def start(
     only then, the person is written down. Exit status 86 to 88 when nobody is enrolled.
     """
     from device.clock import SystemClock
+    from device.control import is_answering
     from enroll.guide_screen import Screen
     from enroll.live import Request
 
@@ -94,6 +95,9 @@ def start(
     signal.signal(signal.SIGTERM, _interrupt)
     station = partial(at_camera, settings, replace(settings.camera, source=source))
     with Screen(err if as_json else out, preview=preview) as screen:
+        if camera is None and video is None and settings.control.socket and is_answering(Path(settings.control.socket)):
+            screen.say("The running door lends its camera, and lets nobody in meanwhile.")
+            station = partial(at_lent_camera, settings)
         enrol_at(settings, request, screen, open_station=station, as_json=as_json)
 
 
@@ -147,6 +151,23 @@ def at_camera(settings: Settings, camera: CameraSettings) -> Iterator[Station]:
         yield Station(newest_frames(feed), door.indicate if is_door else lambda _: None, lamps)
     finally:
         feed.close()
+
+
+@contextlib.contextmanager
+def at_lent_camera(settings: Settings) -> Iterator[Station]:
+    """The station of the door's own camera, which the running door lends. Raises ControlError when it does not."""
+    from enroll.borrowed import borrowing
+    from enroll.live import Station
+
+    with borrowing(Path(settings.control.socket)) as loan, at_camera(settings, settings.camera) as station:
+
+        def frames() -> Iterator[Frame]:
+            for frame in station.frames:
+                if loan.is_lost:
+                    raise CameraError("the door took its camera back; nobody is enrolled")
+                yield frame
+
+        yield Station(frames(), loan.show, station.lamps)
 
 
 def newest_frames(feed: CameraFeed) -> Iterator[Frame]:

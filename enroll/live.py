@@ -88,7 +88,7 @@ class LiveEnrolment:
             outcome = session.outcome
             if isinstance(outcome, Ready):
                 person = self._commit(request, outcome, observer)
-                station.indicate("granted")
+                station.indicate("enrolled")
                 return person
             station.indicate("denied")
         assert isinstance(outcome, Refused)  # noqa: S101 (the play ends with an outcome)

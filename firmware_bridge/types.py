@@ -158,6 +158,8 @@ class Indication(StrEnum):
     DENIED = "denied"
     TRY_AGAIN_LATER = "try_again_later"
     FAULT = "fault"
+    ENROLLING = "enrolling"  # the camera serves an enrolment, so nobody is let in
+    ENROLLED = "enrolled"
     RELEASED = "released"  # from here on the door's own, shown whatever the vision service says
     LOCKDOWN = "lockdown"
     HELD_WARNING = "held_warning"

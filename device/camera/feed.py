@@ -81,6 +81,10 @@ class CameraFeed:
         is_expected = self._has_ended or self._stopping.is_set() or not self._is_started
         return not is_expected and not self._thread.is_alive()
 
+    def anew(self) -> CameraFeed:
+        """Another feed of the same camera, not yet started, for when this one was closed."""
+        return CameraFeed(self._open_camera, self._settings)
+
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop, and wait up to `timeout_s` for the camera to be let go."""
         self._stopping.set()
