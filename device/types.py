@@ -244,6 +244,45 @@ class PersonFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FactorNotAsked:
+    """Nobody was asked for a second factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactorAwaited:
+    """The door waits for the second factor of this person."""
+
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class FactorGiven:
+    """The right second factor of this person was given in this visit, after the door had asked for it."""
+
+    person: PersonId
+
+
+class FactorFault(StrEnum):
+    """Why a second factor will not come in this visit."""
+
+    LATE = "late"  # not given in time
+    NOT_SET = "not_set"  # the person has none
+    WRONG = "wrong"
+    BLOCKED = "blocked"  # too many wrong ones before
+    UNAVAILABLE = "unavailable"  # the keypad or the collection could not be asked
+
+
+@dataclass(frozen=True, slots=True)
+class FactorFailed:
+    """The second factor was asked for in vain."""
+
+    fault: FactorFault
+
+
+SecondFactor: TypeAlias = FactorNotAsked | FactorAwaited | FactorGiven | FactorFailed
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything a decision rests on."""
 
@@ -255,6 +294,7 @@ class Evidence:
     decided_at: float  # monotonic seconds, when the decision is made
     now: datetime  # aware civil time
     clock_is_trusted: bool
+    second_factor: SecondFactor = FactorNotAsked()
 
 
 class DenyReason(StrEnum):
@@ -271,6 +311,10 @@ class DenyReason(StrEnum):
     PERSON_SUSPENDED = "person_suspended"
     OUTSIDE_VALIDITY = "outside_validity"
     OUTSIDE_SCHEDULE = "outside_schedule"
+    SECOND_FACTOR_MISSING = "second_factor_missing"
+    SECOND_FACTOR_WRONG = "second_factor_wrong"
+    SECOND_FACTOR_BLOCKED = "second_factor_blocked"  # too many wrong ones before
+    SECOND_FACTOR_UNAVAILABLE = "second_factor_unavailable"  # the keypad or the collection could not be asked
     LOCKED_OUT = "locked_out"
     MODEL_MISSING = "model_missing"
     AUDIT_UNAVAILABLE = "audit_unavailable"

@@ -16,6 +16,8 @@ NOT_THEIR_DOING = frozenset(
         DenyReason.FAULT,
         DenyReason.LOCKED_OUT,
         DenyReason.MODEL_MISSING,
+        DenyReason.SECOND_FACTOR_BLOCKED,
+        DenyReason.SECOND_FACTOR_UNAVAILABLE,
     }
 )
 NEVER = float("-inf")

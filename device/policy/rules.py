@@ -12,11 +12,25 @@ from types import MappingProxyType
 from typing import TypeAlias, assert_never
 
 from device.policy.schedule import WeeklySchedule, is_inside
-from device.types import Attack, BonaFide, Deny, DenyReason, Evidence, Match, NonMatch, NotChecked, Undecided
+from device.types import (
+    Attack,
+    BonaFide,
+    Deny,
+    DenyReason,
+    Evidence,
+    FactorFailed,
+    FactorFault,
+    FactorGiven,
+    Match,
+    NonMatch,
+    NotChecked,
+    Undecided,
+)
 
 Rule: TypeAlias = Callable[[Evidence], Deny | None]  # None means "no objection"
+Demand: TypeAlias = Callable[[Evidence], bool]  # whether the second factor is needed
 
-EVERYONE = "everyone"  # the name under which a schedule applies to people of whatever group
+EVERYONE = "everyone"  # the name under which a schedule or a demand applies to people of whatever group
 FULL_SCORE = 1.0 + 3e-3  # a cosine similarity exceeds 1 by as much as two templates' lengths may, 1e-3 each
 
 
@@ -29,6 +43,8 @@ class RuleSettings:
     min_frames: int  # usable frames fused into the probe
     clock_must_be_after: datetime  # aware: a civil clock before it has lost its battery
     schedules: Mapping[str, WeeklySchedule] = field(default_factory=dict)  # by group, or EVERYONE; empty: always open
+    second_factor_groups: tuple[str, ...] = ()  # who needs one always; EVERYONE: all
+    second_factor_for_undecided_liveness: bool = False  # it then stands in for liveness that stays undecided
 
     def __post_init__(self) -> None:
         if not 0.0 < self.freshness_s <= 3600.0:
@@ -46,12 +62,16 @@ def door_rules(settings: RuleSettings) -> tuple[Rule, ...]:
     """The policy: the first objection wins, so the order decides which reason a person and the audit get.
 
     First what makes the evidence itself worthless, then the presentation, then the identity, then what that person may.
+    The second factor is last: a person is asked for it when nothing else is missing.
     """
+    stands_in = settings.second_factor_for_undecided_liveness
+    demands = (person_is_in(settings.second_factor_groups), *((liveness_is_open,) if stands_in else ()))
     return (
         clock_is_trusted(settings.clock_must_be_after),
+        second_factor_has_not_failed,
         frame_is_fresh(settings.freshness_s),
         no_attack_was_seen,
-        liveness_is_decided,
+        *(() if stands_in else (liveness_is_decided,)),
         frames_suffice(settings.min_frames),
         somebody_matches,
         match_is_unambiguous(settings.min_margin),
@@ -59,6 +79,7 @@ def door_rules(settings: RuleSettings) -> tuple[Rule, ...]:
         person_is_not_suspended,
         person_is_valid_now,
         inside_schedule(settings.schedules),
+        second_factor_is_given(demands),
     )
 
 
@@ -175,3 +196,47 @@ def inside_schedule(schedules: Mapping[str, WeeklySchedule]) -> Rule:
         return Deny(DenyReason.OUTSIDE_SCHEDULE)
 
     return rule
+
+
+def person_is_in(groups: tuple[str, ...]) -> Demand:
+    """Demands the second factor of people in one of `groups`, or of all where EVERYONE is one of them."""
+
+    def demand(evidence: Evidence) -> bool:
+        if EVERYONE in groups:
+            return True
+        return evidence.person is not None and any(group in groups for group in evidence.person.groups)
+
+    return demand
+
+
+def liveness_is_open(evidence: Evidence) -> bool:
+    """Demands the second factor where liveness is undecided; an attack has its own rule, and nothing outweighs it."""
+    return isinstance(evidence.pad, Undecided)
+
+
+def second_factor_is_given(demands: tuple[Demand, ...]) -> Rule:
+    """Objects while any of `demands` holds and the matched person has not given their own second factor."""
+
+    def rule(evidence: Evidence) -> Deny | None:
+        given = evidence.second_factor
+        if isinstance(given, FactorGiven) and evidence.person is not None and given.person == evidence.person.person:
+            return None
+        return Deny(DenyReason.SECOND_FACTOR_MISSING) if any(demand(evidence) for demand in demands) else None
+
+    return rule
+
+
+FAULT_REASONS: dict[FactorFault, DenyReason] = {
+    FactorFault.LATE: DenyReason.SECOND_FACTOR_MISSING,
+    FactorFault.NOT_SET: DenyReason.SECOND_FACTOR_MISSING,
+    FactorFault.WRONG: DenyReason.SECOND_FACTOR_WRONG,
+    FactorFault.BLOCKED: DenyReason.SECOND_FACTOR_BLOCKED,
+    FactorFault.UNAVAILABLE: DenyReason.SECOND_FACTOR_UNAVAILABLE,
+}
+
+
+def second_factor_has_not_failed(evidence: Evidence) -> Deny | None:
+    """Objects to a visit whose second factor failed: nobody looks at the camera while typing, so it needs no frame."""
+    if isinstance(evidence.second_factor, FactorFailed):
+        return Deny(FAULT_REASONS[evidence.second_factor.fault])
+    return None
