@@ -19,6 +19,7 @@
     │   ├── UnknownPersonError (LookupError)  no such person                                       34
     │   ├── PersonExistsError (ValueError)    this person is already enrolled                      35
     │   ├── ModelMismatchError (ValueError)   templates of different models cannot be compared     36
+    │   ├── WeakPinError (ValueError)         no PIN, or one that would be guessed first             96
     │   ├── ConsentMissingError (ValueError)  nobody is enrolled without having agreed to it           84
     │   ├── LookAlikeError (ValueError)       another enrolled person looks too much like this one 38
     │   ├── StorageUnwritableError (PermissionError)  the file or its folder may not be written    39
@@ -33,6 +34,8 @@
     │   ├── OtherSiteError                    it is sealed for another site or another key         103
     │   ├── BundleOldError                    applied before, or too old                           104
     │   └── BundleRejectedError               something in it cannot be done, so nothing was       105
+    ├── ImportSourceError (ValueError)        what is to be imported cannot be read                17
+    │   └── RosterError                       a roster with unknown columns, or that is none       18
     ├── TargetUnreachableError (ValueError)   the model cannot meet target_fpir at this gallery    37
     ├── ControlError (OSError)                the control socket does not answer, or refuses       83
     ├── EnrolmentError                        a live enrolment ended without enrolling anybody       86
@@ -176,6 +179,12 @@ class LookAlikeError(CollectionError, ValueError):
     exit_code = 38
 
 
+class WeakPinError(CollectionError, ValueError):
+    """What was to be a PIN is none, or is one that would be guessed first."""
+
+    exit_code = 96
+
+
 class ConsentMissingError(CollectionError, ValueError):
     """A person was about to be enrolled without a record of their consent."""
 
@@ -252,6 +261,18 @@ class BundleRejectedError(BundleError):
     """Something that a bundle asks for cannot be done, so nothing of it was."""
 
     exit_code = 105
+
+
+class ImportSourceError(DeviceError, ValueError):
+    """What is to be imported is no folder of photos and no roster, or cannot be read."""
+
+    exit_code = 17
+
+
+class RosterError(ImportSourceError):
+    """A roster has unknown columns, is not UTF-8 or is no roster; the message says which."""
+
+    exit_code = 18
 
 
 class TargetUnreachableError(DeviceError, ValueError):
