@@ -60,15 +60,8 @@ class Gallery:
 
     def search(self, probe: Template) -> SearchOutcome:
         """Compare `probe` with everyone. Raises ModelMismatchError for a probe of another model or length."""
-        if probe.model_id != self.model_id:
-            raise ModelMismatchError(
-                f"a probe of {probe.model_id} cannot be compared with references of {self.model_id}"
-            )
         threshold = self.refresh()
-        if self._matrix.rows and probe.vector.shape != (self._matrix.dimensions,):
-            raise ModelMismatchError(
-                f"a probe of shape {probe.vector.shape} cannot be compared with {self._matrix.dimensions} dimensions"
-            )
+        self._refuse_other_model(probe)
         nearest = self._matrix.nearest(self._turned(probe), matters_from=threshold.score)
         if nearest is None:
             return NonMatch(None, threshold)
@@ -76,6 +69,15 @@ class Gallery:
             return NonMatch(nearest.score, threshold)
         margin = NO_OTHER_PERSON_MARGIN if nearest.other_score is None else nearest.score - nearest.other_score
         return Match(nearest.person, nearest.score, margin, threshold)
+
+    def compare(self, person: PersonId, probe: Template) -> float | None:
+        """The score of `probe` against the nearest reference of `person`; None where there is none of this model.
+
+        Raises ModelMismatchError for a probe of another model or length.
+        """
+        self.refresh()
+        self._refuse_other_model(probe)
+        return self._matrix.nearest_of(person, self._turned(probe))
 
     def facts(self, person: PersonId) -> PersonFacts | None:
         """What the rules need to know of `person`; None when no longer enrolled."""
@@ -95,6 +97,16 @@ class Gallery:
         if self._threshold is None:
             self._threshold = self._thresholds.choose(self._matrix.rows)
         return self._threshold
+
+    def _refuse_other_model(self, probe: Template) -> None:
+        if probe.model_id != self.model_id:
+            raise ModelMismatchError(
+                f"a probe of {probe.model_id} cannot be compared with references of {self.model_id}"
+            )
+        if self._matrix.rows and probe.vector.shape != (self._matrix.dimensions,):
+            raise ModelMismatchError(
+                f"a probe of shape {probe.vector.shape} cannot be compared with {self._matrix.dimensions} dimensions"
+            )
 
     def _read_changes(self) -> None:
         with self._collection.snapshot():

@@ -86,6 +86,11 @@ class ReferenceMatrix:
             if self._sketches is not None:
                 self._sketches.move(last, to=row)
 
+    def nearest_of(self, person: PersonId, probe: NDArray[np.float32]) -> float | None:
+        """The score of `probe`, (dimensions,) of unit length, against the nearest row of `person`; None without any."""
+        rows = self._rows.get(person)
+        return None if rows is None else float((self._vectors[rows] @ probe).max())
+
     def nearest(self, probe: NDArray[np.float32], *, matters_from: float = -1.0) -> Nearest | None:
         """The person nearest to `probe`, (dimensions,) of unit length; None when there is nobody.
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from device.errors import NoFaceError, PoorQualityError, SeveralFacesError
 from device.ports import FaceDetector, MeshFitter, TemplateExtractor
 from device.types import Face, Image, Mesh, Quality, Template
 from device.vision.quality import QualityGate
 
 BYSTANDER = 0.25  # a second face smaller than this share of the first, by area, is somebody in the background
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """What a photo that is good enough to enrol from gave."""
+
+    template: Template
+    quality: Quality
+    mesh: Mesh  # where in the photo the face is
 
 
 class StillExtractor:
@@ -26,11 +37,17 @@ class StillExtractor:
 
         Raises NoFaceError, SeveralFacesError, or PoorQualityError naming every objection.
         """
+        still = self.examine(image)
+        return still.template, still.quality
+
+    def examine(self, image: Image) -> Still:
+        """The same, with the mesh of the face. Raises as `extract` does."""
         mesh = self.locate(image)
         quality = self._gate.judge(image, mesh)
         if not quality.is_sufficient:
-            raise PoorQualityError(f"the face is {', '.join(issue.replace('_', ' ') for issue in quality.issues)}")
-        return self._extractor.extract(image, mesh), quality
+            issues = ", ".join(issue.replace("_", " ") for issue in quality.issues)
+            raise PoorQualityError(f"the face is {issues}", issues=quality.issues)
+        return Still(self._extractor.extract(image, mesh), quality, mesh)
 
     def locate(self, image: Image) -> Mesh:
         """The mesh of the only face in `image`. Raises NoFaceError or SeveralFacesError."""

@@ -11,6 +11,7 @@ import io
 import os
 import stat
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ MAX_JPEG_PIXELS = 2**26  # 67 megapixels: phones offer 50, and a JPEG is decoded
 MAX_OTHER_PIXELS = 25_000_000  # the others are decoded whole, 12 bytes a pixel at worst
 MAX_SIDE_PX = 2000  # half of what phones make; detectors look at 192 px, so no face that they find gets too small
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # JPEG includes MPO: some phones put a depth map behind the picture
+HEIC = "HEIF"  # what Pillow calls it once pillow-heif is at hand
+HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"})  # ISO/IEC 23008-12, annex B
 EXIF_ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4 A
 UPRIGHT = {  # orientation -> the name of Pillow's operation that makes the picture upright
     2: "FLIP_LEFT_RIGHT",
@@ -52,6 +55,7 @@ DECODER_FAULTS = (  # what Pillow's decoders raise for malformed files, beside O
     LookupError,
     NotImplementedError,
     OSError,
+    RuntimeError,
     SyntaxError,
     TypeError,
     ValueError,
@@ -61,23 +65,23 @@ DECODER_FAULTS = (  # what Pillow's decoders raise for malformed files, beside O
 )
 
 
+ONE_AT_A_TIME = threading.Lock()  # of several threads one decodes: warnings are caught for all, memory is for one
+
+
 def read_photo(path: Path) -> Image:
     """The photo in `path` as (height, width, 3) uint8 BGR, upright, its longer side at most 2000 px.
 
-    The camera's orientation note (EXIF) is obeyed. Of an animation the first picture is taken. Transparent parts are
-    shown on white, as a badge printer would. 16-bit pictures keep their upper 8 bits; colour profiles are ignored.
     Raises PhotoUnreadableError for a file that cannot be read or is no photo, and PhotoTooLargeError for one of more
-    than 64 MiB, or than 67 megapixels for JPEG and 25 for the others. Takes 50 MB for a usual photo of a phone, and up
-    to 400 MB for a moment for the largest.
+    than 64 MiB, or than 67 megapixels for JPEG and 25 for the others; see `decode_photo`.
     """
-    content = _read(path)
-    with _decoder_faults(path):
-        picture = _open(content, path)
-        return _as_bgr(picture, path)
+    return decode_photo(read_photo_file(path), name=str(path))
 
 
-def _read(path: Path) -> bytes:
-    """The bytes of a regular file within the limit."""
+def read_photo_file(path: Path) -> bytes:
+    """The bytes of a photo that is a regular file within the limit.
+
+    Raises PhotoUnreadableError for one that is empty, no file or cannot be read, PhotoTooLargeError above 64 MiB.
+    """
     try:
         content = _regular_content(path)
     except OSError as error:
@@ -86,11 +90,31 @@ def _read(path: Path) -> bytes:
         raise PhotoUnreadableError(f"{path!s:.200}: no file can have this name") from error
     if content is None:
         raise PhotoUnreadableError(f"{path}: this is a folder or a device, not a file")
-    if not content:
-        raise PhotoUnreadableError(f"{path}: the file is empty")
-    if len(content) > MAX_FILE_BYTES:
-        raise PhotoTooLargeError(f"{path}: a photo may have {MAX_FILE_BYTES // 2**20} MiB, this file has more")
+    refuse_size(len(content), name=str(path))
     return content
+
+
+def refuse_size(size: int, *, name: str) -> None:
+    """Raises PhotoUnreadableError for no bytes at all and PhotoTooLargeError for more than a photo may have."""
+    if not size:
+        raise PhotoUnreadableError(f"{name}: the file is empty")
+    if size > MAX_FILE_BYTES:
+        raise PhotoTooLargeError(f"{name}: a photo may have {MAX_FILE_BYTES // 2**20} MiB, this file has more")
+
+
+def decode_photo(content: bytes, *, name: str) -> Image:
+    """The photo in `content` as (height, width, 3) uint8 BGR, upright, its longer side at most 2000 px.
+
+    The camera's orientation note is obeyed; nothing else of a photo's metadata is looked at. Of an animation the first
+    picture is taken. Transparent parts are shown on white, as a badge printer would. 16-bit pictures keep their upper
+    8 bits; colour profiles are ignored. Several threads may call, and one decodes at a time. Takes 50 MB for a usual
+    photo of a phone, and up to 400 MB for a moment for the largest. Raises PhotoUnreadableError and PhotoTooLargeError,
+    which name it `name`.
+    """
+    refuse_size(len(content), name=name)
+    with ONE_AT_A_TIME, _decoder_faults(name):
+        picture = _open(content, name)
+        return _as_bgr(picture, name)
 
 
 def _regular_content(path: Path) -> bytes | None:
@@ -106,7 +130,7 @@ def _regular_content(path: Path) -> bytes | None:
 
 
 @contextmanager
-def _decoder_faults(path: Path) -> Iterator[None]:
+def _decoder_faults(name: str) -> Iterator[None]:
     """Turn whatever Pillow raises or warns of into ours, keeping the cause."""
     from PIL import Image as Pillow
 
@@ -117,35 +141,49 @@ def _decoder_faults(path: Path) -> Iterator[None]:
     except (PhotoUnreadableError, PhotoTooLargeError):
         raise
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning, MemoryError) as error:
-        raise PhotoTooLargeError(f"{path}: the picture has too many pixels") from error
+        raise PhotoTooLargeError(f"{name}: the picture has too many pixels") from error
     except DECODER_FAULTS as error:
-        raise PhotoUnreadableError(f"{path}: the photo is damaged: {error}") from error
+        raise PhotoUnreadableError(f"{name}: the photo is damaged: {error}") from error
 
 
-def _open(content: bytes, path: Path) -> Picture:
+def _open(content: bytes, name: str) -> Picture:
     """The picture with its pixels decoded, large JPEGs at a fraction of their size."""
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
     from PIL.JpegImagePlugin import JpegImageFile
 
     try:
-        picture = Pillow.open(io.BytesIO(content), formats=FORMATS)
+        picture = Pillow.open(io.BytesIO(content), formats=_formats(content, name))
     except UnidentifiedImageError as error:
-        raise PhotoUnreadableError(f"{path}: this is not a JPEG, PNG, WebP, GIF or BMP picture") from error
+        raise PhotoUnreadableError(f"{name}: this is not a JPEG, PNG, WebP, GIF, BMP or HEIC picture") from error
     limit = MAX_JPEG_PIXELS if isinstance(picture, JpegImageFile) else MAX_OTHER_PIXELS
     if picture.width * picture.height > limit:
         size = f"{picture.width} x {picture.height}"
-        raise PhotoTooLargeError(f"{path}: such a photo may have {limit / 1e6:.0f} megapixels, this has {size} pixels")
+        raise PhotoTooLargeError(f"{name}: such a photo may have {limit / 1e6:.0f} megapixels, this has {size} pixels")
     shrink = max(1.0, max(picture.size) / MAX_SIDE_PX)
     picture.draft(None, (max(1, int(picture.width / shrink)), max(1, int(picture.height / shrink))))
     picture.load()
     return picture
 
 
-def _as_bgr(picture: Picture, path: Path) -> Image:
+def _formats(content: bytes, name: str) -> tuple[str, ...]:
+    """What is tried: HEIC alone where the file says that it is one, and never where it does not."""
+    if content[4:8] != b"ftyp" or content[8:12] not in HEIC_BRANDS:
+        return FORMATS
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise PhotoUnreadableError(
+            f"{name}: this is a HEIC picture, and HEIC is read with the `heic` extra only: pip install 'lintel[heic]'"
+        ) from error
+    register_heif_opener(thumbnails=False)
+    return (HEIC,)
+
+
+def _as_bgr(picture: Picture, name: str) -> Image:
     from PIL import Image as Pillow
 
-    small = _eight_bits(picture, path)
+    small = _eight_bits(picture, name)
     small.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
     if small.mode in WITH_ALPHA:
         opaque = Pillow.new("RGBA", small.size, "white")
@@ -157,7 +195,7 @@ def _as_bgr(picture: Picture, path: Path) -> Image:
     return np.ascontiguousarray(np.asarray(small.convert("RGB"))[:, :, ::-1])
 
 
-def _eight_bits(picture: Picture, path: Path) -> Picture:
+def _eight_bits(picture: Picture, name: str) -> Picture:
     """The picture with 8 bits a channel and no palette, so that it can be scaled."""
     from PIL import Image as Pillow
 
@@ -170,4 +208,4 @@ def _eight_bits(picture: Picture, path: Path) -> Picture:
         return picture.convert("RGBA" if mode == "PA" else "RGB")
     if mode in SCALABLE:
         return picture
-    raise PhotoUnreadableError(f"{path}: pictures of mode {mode} are not photos")
+    raise PhotoUnreadableError(f"{name}: pictures of mode {mode} are not photos")

@@ -233,7 +233,7 @@ def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
     [b"\x00", b"hello, this is no picture", b"%PDF-1.4\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"MZ" * 50],
 )
 def test_what_is_no_picture_is_told_what_would_be(tmp_path: Path, content: bytes) -> None:
-    assert "not a JPEG, PNG, WebP, GIF or BMP" in str(refusal(saved(tmp_path / "photo.jpg", content)))
+    assert "not a JPEG, PNG, WebP, GIF, BMP or HEIC" in str(refusal(saved(tmp_path / "photo.jpg", content)))
 
 
 def test_formats_that_nobody_uses_for_photos_are_not_even_tried(tmp_path: Path) -> None:
