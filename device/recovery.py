@@ -72,7 +72,7 @@ def restore_backup(copy: Path, *, of: Path, audit: AuditLog, clock: Clock) -> in
         set_aside(of, to=aside)
     after = put_in_place(copy, of=of)
     with open_collection(of) as collection:
-        before = set(collection.facts())
+        before = collection.ids()
         since = what_happened(audit.path, after=after)
         suspended = _hold_again(collection, Since(since.enrolled, since.erased & before, since.changed & before))
         people = len(collection.facts())
@@ -97,6 +97,7 @@ def what_happened(log: Path, *, after: int) -> Since:
         AuditKind.PERSON_ENROLLED: enrolled,
         AuditKind.PERSON_ERASED: erased,
         AuditKind.PERSON_CHANGED: changed,
+        AuditKind.PERSON_RETIRED: changed,
     }
     if log.exists():
         with reading_audit(log) as reader:
@@ -108,9 +109,9 @@ def what_happened(log: Path, *, after: int) -> Since:
                     continue
                 if event.kind in kinds:
                     kinds[AuditKind(event.kind)].add(person)
-                elif event.kind == AuditKind.FAULT:  # an enrolment or erasure that was not committed
-                    enrolled.discard(person)
-                    erased.discard(person)
+                elif event.kind == AuditKind.FAULT:  # what was not committed; to suspend for a change too many is safe
+                    for undone in _undone(event.facts):
+                        kinds[undone].discard(person)
     return Since(frozenset(enrolled), frozenset(erased), frozenset(changed))
 
 
@@ -144,6 +145,13 @@ def _hold_again(collection: Collection, since: Since) -> list[PersonId]:
             suspended.append(person)
     collection.overwrite_traces()
     return suspended
+
+
+def _undone(facts: str) -> tuple[AuditKind, ...]:
+    """Which record a fault takes back; one that an earlier version wrote does not say."""
+    both = (AuditKind.PERSON_ENROLLED, AuditKind.PERSON_ERASED)
+    of = json.loads(facts).get("of")
+    return both if of is None else tuple(kind for kind in both if kind == of)
 
 
 def _person(facts: str) -> PersonId | None:

@@ -85,7 +85,7 @@ class AuditLog:
 
     def __init__(self, path: Path, *, clock: Clock, max_pages: int | None = None) -> None:
         self.path = path
-        self._clock = clock
+        self.clock = clock
         self._one_thread = threading.Lock()
         self._database = open_database(path, AUDIT, max_pages=max_pages)
         try:
@@ -141,7 +141,7 @@ class AuditLog:
 
     def _append(self, kind: str, facts: Mapping[str, object]) -> int:
         with writing(self._database, self.path, AUDIT):
-            event = next_event(_head(self._database), at=self._clock.now(), kind=kind, facts=facts)
+            event = next_event(_head(self._database), at=self.clock.now(), kind=kind, facts=facts)
             head = Head(event.sequence, event.hash)
             signature = self._key.sign(StatementKind.ROW, head, at=event.at).signature
             self._database.execute(

@@ -68,6 +68,7 @@ class Person:
     references: Mapping[ModelId, int]  # how many templates of each model
     external_id: str | None = field(default=None, repr=False)
     retired_at: datetime | None = None  # aware, UTC; the door knows nobody who is retired
+    resumed_at: datetime | None = None  # aware, UTC; the last time that a retirement ended
 
     @property
     def id(self) -> PersonId:

@@ -68,7 +68,7 @@ class PersonRecords(SealedFile):
             tag = self.seal_in_use().sealer.name_tag(key)
             is_taken = bool(self._execute("SELECT 1 FROM person WHERE name_tag = ?", tag))
         if is_taken:
-            raise PersonExistsError(f"{name} is already enrolled; remove that person first or use another name")
+            raise PersonExistsError(f"{name} is already enrolled; erase that person first or use another name")
 
     def refuse_taken_external_id(self, external_id: str) -> None:
         """Raises PersonExistsError when somebody has this external id."""

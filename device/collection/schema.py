@@ -141,7 +141,21 @@ def m003_lives(database: Database) -> None:
         database.execute(statement)
 
 
-SINCE_SEALED: tuple[MigrationStep, ...] = (m003_lives,)  # append only
+def m004_retention(database: Database) -> None:
+    """From when absence counts, and how far the audit was read for last visits."""
+    for statement in (
+        "ALTER TABLE person ADD COLUMN resumed_at TEXT",  # NULL: never retired and brought back
+        """CREATE TABLE seen_through (
+            only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+            sequence INTEGER NOT NULL,        -- of the last audit event that was looked at; 0: none
+            hash TEXT NOT NULL                -- of that event: another log in its place is read from its beginning
+        ) STRICT""",
+        "INSERT INTO seen_through VALUES (1, 0, '')",
+    ):
+        database.execute(statement)
+
+
+SINCE_SEALED: tuple[MigrationStep, ...] = (m003_lives, m004_retention)  # append only
 
 COLLECTION = FileKind(
     noun="collection",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,26 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.collection.keys import KeyFolder
+from device.collection.lives import PersonLives
 from device.collection.people import (
     Consent,
     Person,
+    clean_external_id,
     facts_from_row,
     name_key,
     time_from_text,
     time_text,
     vectors_from_bytes,
 )
-from device.collection.records import PersonRecords
 from device.collection.resealing import seal_collection
 from device.collection.schema import COLLECTION, sealed_by
 from device.collection.seal import Sealer
 from device.collection.sealed_rows import RowSealer
 from device.collection.storage import Database, open_database, sqlite_errors
-from device.errors import UnknownPersonError
+from device.errors import CollectionMissingError, UnknownPersonError
 from device.types import ModelId, PersonFacts, PersonId
 
 FACTS = "id, suspended, valid_from, valid_until, groups"
-PERSON = f"{FACTS}, sealed_key, sealed_name, sealed_external_id, created_at, retired_at"
+PERSON = f"{FACTS}, sealed_key, sealed_name, sealed_external_id, created_at, retired_at, resumed_at"
 REFERENCES = (
     "SELECT r.id, r.person, p.sealed_key, r.sealed_vector FROM biometric_reference r JOIN person p ON p.id = r.person"
     " WHERE p.retired_at IS NULL"
@@ -44,6 +46,16 @@ class StoredReferences:
 
     owners: list[PersonId]  # whose row it is; a person may own several
     vectors: NDArray[np.float32]  # (len(owners), dimensions), unit length; (0, 0) when there are none
+
+
+def open_existing_collection(path: Path) -> Collection:
+    """Open the collection at `path` and never make one: a mistyped folder must not look like one without people.
+
+    Raises CollectionMissingError, and the errors of `open_collection`.
+    """
+    if not path.exists():
+        raise CollectionMissingError(f"nobody is enrolled here: {path} does not exist")
+    return open_collection(path)
 
 
 def open_collection(path: Path, *, max_pages: int | None = None) -> Collection:
@@ -74,7 +86,7 @@ def open_collection(path: Path, *, max_pages: int | None = None) -> Collection:
     return collection
 
 
-class Collection(PersonRecords):
+class Collection(PersonLives):
     """An open collection. Every change is durable when its method returns, or did not happen.
 
     Use it from one thread at a time; other connections and processes may use the same file. All methods raise
@@ -116,20 +128,22 @@ class Collection(PersonRecords):
             people = [self._person(row, counts.get(row[0], {})) for row in rows]
         return sorted(people, key=lambda person: name_key(person.name))
 
-    def find(self, name_or_id: str) -> Person:
-        """The person with this id or, whatever its case, this name. Raises UnknownPersonError."""
+    def find(self, word: str) -> Person:
+        """The person with this id, this external id or, whatever its case, this name.
+
+        Raises UnknownPersonError when nobody is meant, or two are: the name of one, the external id of another.
+        """
         with self.snapshot():
-            try:
-                tag = self.seal_in_use().sealer.name_tag(name_key(name_or_id))
-            except ValueError:
-                tag = None  # an id, or nothing that could be a name
             rows = self._execute(
-                f"SELECT {PERSON} FROM person WHERE id = ? OR name_tag = ?",  # noqa: S608 (constant)
-                name_or_id,
-                tag,
+                f"SELECT {PERSON} FROM person WHERE id = ? OR name_tag = ? OR external_id_tag = ?",  # noqa: S608 (constant)
+                word,
+                *self._tags(word),
             )
             if not rows:
-                raise UnknownPersonError(f"nobody named {name_or_id!r} is enrolled, and no person has that id")
+                raise UnknownPersonError(f"nobody named {word!r} is enrolled, and no person has that id")
+            if len(rows) > 1:
+                ids = " or ".join(sorted(row[0] for row in rows))
+                raise UnknownPersonError(f"{word!r} is one person's name and another's external id; say {ids}")
             counts = self._execute(
                 "SELECT model_id, count(*) FROM biometric_reference WHERE person = ? GROUP BY model_id", rows[0][0]
             )
@@ -189,8 +203,18 @@ class Collection(PersonRecords):
             sql = f"{REFERENCES} AND r.model_id = ? AND r.person = ? ORDER BY r.rowid"
             return self._stored(sql, model_id, person)
 
+    def _tags(self, word: str) -> tuple[bytes | None, bytes | None]:
+        """By what a name and an external id of this spelling would be found; None for what cannot be one."""
+        sealer = self.seal_in_use().sealer
+        name, external_id = None, None
+        with contextlib.suppress(ValueError):
+            name = sealer.name_tag(name_key(word))
+        with contextlib.suppress(ValueError):
+            external_id = sealer.external_id_tag(clean_external_id(word))
+        return name, external_id
+
     def _person(self, row: tuple[Any, ...], references: dict[ModelId, int]) -> Person:
-        *facts, sealed_key, sealed_name, sealed_external_id, created_at, retired_at = row
+        *facts, sealed_key, sealed_name, sealed_external_id, created_at, retired_at, resumed_at = row
         enrolled_at = time_from_text(created_at)
         if enrolled_at is None:
             raise ValueError(f"person {row[0]} lacks the time of enrolment")
@@ -202,6 +226,7 @@ class Collection(PersonRecords):
             references=references,
             external_id=None if sealed_external_id is None else seal.unseal(sealed_external_id, "external id").decode(),
             retired_at=time_from_text(retired_at),
+            resumed_at=time_from_text(resumed_at),
         )
 
     def _stored(self, sql: str, model_id: ModelId, *more: object) -> StoredReferences:
