@@ -11,6 +11,7 @@ from device.config import Settings
 from enroll import console
 
 if TYPE_CHECKING:
+    from models.card import ModelCard
     from models.install import Outcome
     from models.store import Installed, ModelStore
 
@@ -31,11 +32,26 @@ def models() -> None:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder with model files, or archives, under the manifest's names; looked at first. May be repeated.",
 )
+@click.option(
+    "--keep-template",
+    "kept",
+    metavar="MODEL",
+    help="Keep the template network MODEL beside the profile, for people whose references it made.",
+)
+@click.option("--drop-template", is_flag=True, help="Keep no template network beside the profile any more.")
 @click.option("--allow-fallback", is_flag=True, help="Where the standard profile cannot be had, install pip-only.")
 @json_option
 @click.pass_obj
 def install(
-    settings: Settings, /, *, profile: str | None, mirrors: tuple[Path, ...], allow_fallback: bool, as_json: bool
+    settings: Settings,
+    /,
+    *,
+    profile: str | None,
+    mirrors: tuple[Path, ...],
+    kept: str | None,
+    drop_template: bool,
+    allow_fallback: bool,
+    as_json: bool,
 ) -> None:
     """Fetch, verify, build and time the networks. What is already there is neither fetched nor built again."""
     from device.app import runtime_options
@@ -43,8 +59,11 @@ def install(
     from models.errors import DownloadError
     from models.install import DEFAULT_PROFILE, Installer
 
+    if kept is not None and drop_template:
+        raise click.UsageError("--keep-template and --drop-template exclude each other.")
+    keep = () if drop_template else None if kept is None else (kept,)
     with download_progress() as progress:
-        installer = Installer(_store(settings), mirrors, runtime_options(settings), progress)
+        installer = Installer(_store(settings), mirrors, runtime_options(settings), progress, keep)
         try:
             if allow_fallback and profile is None:
                 outcome = installer.install_or_fall_back()
@@ -62,7 +81,7 @@ def list_(settings: Settings, /, *, as_json: bool) -> None:
     """Show the installed networks, which build of each runs on this machine, and why."""
     installed = _store(settings).installed()
     if as_json:
-        console.print_json({"profile": installed.profile, "networks": _rows(installed)})
+        console.print_json({"profile": installed.profile, **_networks(installed)})
         return
     _print_table(installed)
 
@@ -116,7 +135,7 @@ def _store(settings: Settings) -> ModelStore:
 def _report(outcome: Outcome, installed: Installed, *, as_json: bool) -> None:
     if as_json:
         console.print_json(
-            {"profile": outcome.profile, "made": outcome.made, "notes": outcome.notes, "networks": _rows(installed)}
+            {"profile": outcome.profile, "made": outcome.made, "notes": outcome.notes, **_networks(installed)}
         )
         return
     for note in outcome.notes:
@@ -127,8 +146,13 @@ def _report(outcome: Outcome, installed: Installed, *, as_json: bool) -> None:
     _print_table(installed)
 
 
-def _rows(installed: Installed) -> list[dict[str, Any]]:
+def _networks(installed: Installed) -> dict[str, list[dict[str, Any]]]:
     """Everything about the installed networks, for programs."""
+    return {"networks": _rows(installed, installed.cards), "kept": _rows(installed, installed.kept_cards)}
+
+
+def _rows(installed: Installed, cards: tuple[ModelCard, ...]) -> list[dict[str, Any]]:
+    networks = installed.inventory.every_network
     return [
         {
             "name": card.name,
@@ -136,26 +160,30 @@ def _rows(installed: Installed) -> list[dict[str, Any]]:
             "model_id": card.model_id,
             "runs": card.precision,
             "reason": card.reason,
-            "times_ms": installed.inventory.networks[card.name].times_ms,
-            "agreement": installed.inventory.networks[card.name].agreement,
+            "times_ms": networks[card.name].times_ms,
+            "agreement": networks[card.name].agreement,
             "sha256": card.sha256,
             "licence": installed.store.manifest.file_of(card.network).licence,
         }
-        for card in installed.cards
+        for card in cards
     ]
 
 
 def _print_table(installed: Installed) -> None:
     from rich.table import Table
 
-    rows = _rows(installed)
+    rows = _rows(installed, installed.cards)
+    kept = _rows(installed, installed.kept_cards)
     table = Table(title=f"Networks of the profile {installed.profile}", title_justify="left")
     for heading in ("role", "network", "runs", "float ms", "int8 ms", "licence"):
         table.add_column(heading, justify="right" if heading.endswith("ms") else "left", no_wrap=True)
-    for row in rows:
+    for row in (*rows, *(row | {"role": "kept"} for row in kept)):
         times = (f"{row['times_ms'][build]:.2f}" if build in row["times_ms"] else "-" for build in ("float", "int8"))
         table.add_row(row["role"], row["name"], row["runs"], *times, row["licence"])
     console.out.print(table)
-    for row in rows:
+    for row in (*rows, *kept):
         sentence = f"{row['name']} runs in {row['runs']}. {row['reason']}"
+        console.out.print(sentence, markup=False, soft_wrap=not console.out.is_terminal)
+    for row in kept:
+        sentence = f"{row['name']} is kept for references that it made; its templates are of {row['model_id']}."
         console.out.print(sentence, markup=False, soft_wrap=not console.out.is_terminal)

@@ -41,6 +41,7 @@ class Installer:
     mirrors: Sequence[Path] = ()
     options: RuntimeOptions = field(default_factory=RuntimeOptions)  # how the device will run them; they are timed so
     progress: Progress = field(default=ignore_progress, repr=False)
+    keep: Sequence[str] | None = None  # template networks beside the profile, by name or model id; None: as before
 
     def install(self, profile: str) -> Outcome:
         """Put `profile` in force. Nothing is fetched or built that is already there, and on failure nothing changes.
@@ -50,6 +51,7 @@ class Installer:
         does not run here.
         """
         self.store.manifest.profile(profile)
+        self._names_to_keep()
         with self._run() as run:
             return run.put_in_force(profile)
 
@@ -75,17 +77,26 @@ class Installer:
     def _run(self) -> Iterator[_Run]:
         with self.store.locked(), self.store.workshop() as folder:
             fetcher = Fetcher(self.store.manifest, folder, self.mirrors, self.progress)
-            yield _Run(self.store, fetcher, self.options)
+            yield _Run(self.store, fetcher, self.options, keep=self._names_to_keep())
+
+    def _names_to_keep(self) -> tuple[str, ...] | None:
+        """Raises ManifestError for what is no template network."""
+        if self.keep is None:
+            return None
+        return tuple(self.store.manifest.template_network(name_or_id) for name_or_id in self.keep)
 
 
 class _Run:
     """One installation under way."""
 
-    def __init__(self, store: ModelStore, fetcher: Fetcher, options: RuntimeOptions) -> None:
+    def __init__(
+        self, store: ModelStore, fetcher: Fetcher, options: RuntimeOptions, *, keep: tuple[str, ...] | None
+    ) -> None:
         self._store = store
         self._fetcher = fetcher
         self._options = options
         self._before = store.read_inventory()
+        self._keep_names = keep
         self._made: list[str] = []
         self._notes: list[str] = []
 
@@ -105,11 +116,19 @@ class _Run:
         for name, network in manifest.optional_networks_of(profile).items():
             if self._is_worth_trying(name, network, profile=profile):
                 settled |= self._settle_if_possible(name, network)
-        after = Inventory(profile=profile, networks=settled)
+        kept = {name: self._settle(name, manifest.networks[name]) for name in self._to_keep() if name not in settled}
+        after = Inventory(profile=profile, networks=settled, kept=kept)
         if after != self._before:
             self._store.write_inventory(after)
             self._store.remove_unused(after)
         return Outcome(profile, tuple(self._made), tuple(self._notes))
+
+    def _to_keep(self) -> tuple[str, ...]:
+        """The names of template networks beside the profile: as told, or those that were kept before."""
+        if self._keep_names is not None:
+            return self._keep_names
+        known = self._store.manifest.networks
+        return () if self._before is None else tuple(name for name in self._before.kept if name in known)
 
     def _is_worth_trying(self, name: str, network: Network, *, profile: str) -> bool:
         """An optional network that could not be had is not asked for again and again, which would need a connection."""
@@ -125,7 +144,7 @@ class _Run:
 
     def _settle(self, name: str, network: Network) -> InstalledNetwork:
         """The entry of a network that is here and intact."""
-        entry = None if self._before is None else self._before.networks.get(name)
+        entry = None if self._before is None else self._before.every_network.get(name)
         if entry is None or not self._is_current(entry, network):
             entry = self._make(name, network)
             self._made.append(name)
@@ -147,7 +166,8 @@ class _Run:
         return InstalledNetwork(
             recipe=recipe_of(network, self._store.manifest),
             builds={
-                precision: self._keep(name, network, precision, model) for precision, model in builds.files.items()
+                precision: self._store_build(name, network, precision, model)
+                for precision, model in builds.files.items()
             },
             timed_with=_described(self._options),
             times_ms={precision: round(time, 3) for precision, time in builds.times_ms.items()},
@@ -165,7 +185,7 @@ class _Run:
             self._store.write(f"files/{network.file}", content)
             return content
 
-    def _keep(self, name: str, network: Network, precision: Precision, model: bytes) -> Artefact:
+    def _store_build(self, name: str, network: Network, precision: Precision, model: bytes) -> Artefact:
         if precision is Precision.FLOAT and network.conversion == "none":
             return self._store.original_artefact(network)
         # The content is in the name, so that no build of the inventory in force is ever overwritten.

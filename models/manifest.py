@@ -222,6 +222,14 @@ class Manifest(Entry, frozen=True, kw_only=True):
             raise ManifestError(f"there is no network {name!r}; there are: {', '.join(self.networks)}")
         return self.networks[name]
 
+    def template_network(self, name_or_id: str) -> str:
+        """The name of the template network with that name or model id. Raises ManifestError when there is none."""
+        named = {name: network for name, network in self.networks.items() if network.role is Role.TEMPLATE}
+        for name, network in named.items():
+            if name_or_id in (name, network.model_id):
+                return name
+        raise ManifestError(f"there is no template network {name_or_id!r}; there are: {', '.join(named)}")
+
     def profile(self, name: str) -> Profile:
         """The profile of that name. Raises ManifestError when it is not listed."""
         if name not in self.profiles:

@@ -2,7 +2,8 @@
 
     files/            the originals, under the manifest's names; the folder can serve another device as a mirror
     builds/           what was converted and quantised from them on this machine
-    installed.json    which profile is installed, the digest of each build, which build runs and why
+    installed.json    which profile is installed, the digest of each build, which build runs and why; and the same of
+                      template networks that are kept beside it while a site moves from one to another
 
 `installed.json` is written last and replaced whole, so an interrupted installation leaves the one before it in force.
 """
@@ -61,6 +62,12 @@ class Inventory(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     format: int = FORMAT
     profile: str
     networks: dict[str, InstalledNetwork]
+    kept: dict[str, InstalledNetwork] = {}  # template networks of other profiles, for references made with them
+
+    @property
+    def every_network(self) -> dict[str, InstalledNetwork]:
+        """Those of the profile and those that are kept."""
+        return {**self.kept, **self.networks}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,7 @@ class ModelStore:
 
     def remove_unused(self, inventory: Inventory) -> None:
         """Remove builds that `inventory` does not know. Raises StoreError."""
-        used = {artefact.path for entry in inventory.networks.values() for artefact in entry.builds.values()}
+        used = {artefact.path for entry in inventory.every_network.values() for artefact in entry.builds.values()}
         with self._translated_errors():
             for file in (self.root / "builds").glob("*"):
                 if f"builds/{file.name}" not in used:
@@ -208,9 +215,14 @@ class Installed:
         return tuple(self._card(name) for name in self.inventory.networks)
 
     @property
+    def kept_cards(self) -> tuple[ModelCard, ...]:
+        """The template networks that are kept beside the profile. Raises ModelMissingError as `card` does."""
+        return tuple(self._card(name) for name in self.inventory.kept)
+
+    @property
     def artefacts(self) -> tuple[Artefact, ...]:
-        """Every file that a network of the profile loads."""
-        return tuple(artefact for entry in self.inventory.networks.values() for artefact in entry.builds.values())
+        """Every file that a network loads, of the profile or kept beside it."""
+        return tuple(artefact for entry in self.inventory.every_network.values() for artefact in entry.builds.values())
 
     def card(self, role: Role) -> ModelCard | None:
         """The network for `role`; None where the installed profile has none.
@@ -219,6 +231,16 @@ class Installed:
         """
         name = self._name(role)
         return None if name is None else self._card(name)
+
+    def kept_card(self, model_id: str) -> ModelCard:
+        """The kept template network whose templates are of `model_id`. Raises ModelMissingError when it is not kept."""
+        for card in self.kept_cards:
+            if card.model_id == model_id:
+                return card
+        raise ModelMissingError(
+            f"the template network {model_id} is not kept on this device; "
+            f"run `{INSTALL_COMMAND} --profile {self.profile} --keep-template {model_id}`"
+        )
 
     def open(self, role: Role, options: RuntimeOptions) -> InferenceSession:
         """Load the build that runs here, from bytes whose digest has been verified.
@@ -233,7 +255,7 @@ class Installed:
 
     def open_build(self, name: str, precision: Precision, options: RuntimeOptions) -> InferenceSession:
         """Load one build of the network `name`, whether or not it is the one that runs. Raises as `open` does."""
-        builds = self.inventory.networks[name].builds
+        builds = self.inventory.every_network[name].builds
         if precision not in builds:
             raise ModelMissingError(f"{name} is not installed in {precision}")
         model = self.store.read(builds[precision])
@@ -244,7 +266,7 @@ class Installed:
         return next((name for name in self.inventory.networks if name in known and known[name].role == role), None)
 
     def _card(self, name: str) -> ModelCard:
-        entry = self.inventory.networks[name]
+        entry = self.inventory.every_network[name]
         network = self.store.manifest.networks.get(name)
         if network is None or entry.recipe != recipe_of(network, self.store.manifest):
             raise ModelMissingError(f"{name} was installed by another version of Lintel; run `{INSTALL_COMMAND}`")

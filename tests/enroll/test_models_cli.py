@@ -119,3 +119,10 @@ def test_the_fallback_says_what_is_weaker(lintel: Lintel, tmp_path: Path) -> Non
     assert "MobileFaceNet.onnx could not be fetched" in said.err
     assert "no texture network" in said.err
     assert "pip-only" in said.out
+
+
+def test_a_template_network_is_kept_only_or_dropped_only(lintel: Lintel) -> None:
+    assert lintel("models", "install", "--keep-template", "dlib-resnet", "--drop-template").exit_code == 2
+    said = lintel("models", "install", "--keep-template", "facemesh")
+    assert said.exit_code == 40
+    assert "no template network 'facemesh'" in said.sentence()
