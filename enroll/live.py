@@ -77,9 +77,11 @@ class LiveEnrolment:
         """
         from device.app import build_vision
         from device.stopwatch import Stopwatch
+        from device.vision.warmup import warm_up
         from enroll.observer import Observer
 
         vision = build_vision(self._settings, self._installed, Stopwatch())
+        warm_up(vision.gate, vision.extractor, vision.texture)  # not while somebody waits before the camera
         session = Session(self._rules())
         session.agree()
         with open_station() as station:
