@@ -22,6 +22,7 @@ SYSTEM_CONFIG = Path("/etc/lintel/lintel.toml")
 
 COMMANDS = {  # name -> ("module:attribute", summary); a heavy import is paid only by the command that needs it
     "audit": ("enroll.audit:audit", "Show what happened at the door and verify that nobody changed it."),
+    "bundle": ("enroll.bundle:bundle", "Make, inspect and apply signed, sealed bundles of changes."),
     "camera": ("enroll.camera:camera", "Show which camera this door has, and pin it."),
     "collection": ("enroll.collection:collection", "Back up, restore and check who is enrolled."),
     "control": ("enroll.control:control", "Ask the running door, as far as your role allows."),
@@ -32,6 +33,7 @@ COMMANDS = {  # name -> ("module:attribute", summary); a heavy import is paid on
     "models": ("enroll.models:models", "Install, list and verify the networks."),
     "people": ("enroll.people:people", "Enrol people, look after them, and let go of them."),
     "site": ("enroll.site:site", "Make, rotate and show the key that seals everyone enrolled."),
+    "usb": ("enroll.usb:usb", "Apply the bundles of a mounted USB stick."),
     "watch": ("enroll.watch:watch", "Watch a camera or a video and print every decision."),
 }
 

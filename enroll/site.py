@@ -10,6 +10,7 @@ import click
 
 from device.config import Settings
 from enroll.console import out, print_json
+from enroll.site_authors import authors, card, distrust, trust
 
 if TYPE_CHECKING:
     from device.verbs import Work
@@ -20,6 +21,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 @click.group()
 def site() -> None:
     """Make, rotate and show the site key, and revoke templates. The key itself is never shown."""
+
+
+for _command in (card, trust, authors, distrust):
+    site.add_command(_command)
 
 
 @site.command()

@@ -46,7 +46,14 @@ MAY_COMPOSE = {"app", "service", "__main__", "measure"}
 LIBRARIES = {
     "ai_edge_litert": ["models.runtimes.litert"],
     "click": ["enroll"],
-    "cryptography": ["device.audit.sign", "device.collection.seal", "device.sync.record", "enroll.bundle"],
+    "cryptography": [
+        "device.audit.sign",
+        "device.collection.authority",
+        "device.collection.seal",
+        "device.collection.sealed_stream",
+        "device.sync.record",
+        "enroll.bundle_seal",
+    ],
     "cv2": ["device.camera", "device.vision", "device.liveness", "device.measure", "device.threads"],
     "dlib": ["device.measure.peer"],
     "faiss": ["device.collection.sketch", "device.measure.search"],
@@ -60,6 +67,7 @@ LIBRARIES = {
     "onnxruntime": ["models.runtimes.onnx", "models.quantize"],
     "osdp_sys": ["firmware_bridge.osdp"],
     "paho": ["device.sync.mqtt"],
+    "pillow_heif": ["device.vision.photo"],
     "PIL": ["device.vision.photo", "enroll.calibration"],
     "rich": ["enroll"],
     "skimage": ["device.measure.simulate.portraits"],

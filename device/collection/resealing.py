@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from device.collection.author_register import seal_register_anew
 from device.collection.people import VECTOR_DTYPE
 from device.collection.schema import create_sealed_tables
 from device.collection.seal import PersonSeal
@@ -59,6 +60,9 @@ def seal_anew(database: Database, *, old: RowSealer, new: RowSealer) -> int:
         cells = (new.sealer.wrap(PersonId(person), seal.secret), name_tag, id_tag, person)
         database.execute("UPDATE person SET sealed_key = ?, name_tag = ?, external_id_tag = ? WHERE id = ?", cells)
         _turn_anew(database, person, seal, old, new)
+    for (sealed,) in database.execute("SELECT sealed FROM author_register").fetchall():
+        anew = seal_register_anew(sealed, old=old.sealer, new=new.sealer)
+        database.execute("UPDATE author_register SET sealed = ?", (anew,))
     database.execute("UPDATE seal SET key_id = ?, generation = ?", (new.key_id, new.generation))
     return len(people)
 

@@ -155,7 +155,17 @@ def m004_retention(database: Database) -> None:
         database.execute(statement)
 
 
-SINCE_SEALED: tuple[MigrationStep, ...] = (m003_lives, m004_retention)  # append only
+def m005_authors(database: Database) -> None:
+    """Who may send changes, as one sealed document: see `device.collection.author_register`."""
+    database.execute(
+        """CREATE TABLE author_register (
+            only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+            sealed BLOB NOT NULL
+        ) STRICT"""
+    )
+
+
+SINCE_SEALED: tuple[MigrationStep, ...] = (m003_lives, m004_retention, m005_authors)  # append only
 
 COLLECTION = FileKind(
     noun="collection",

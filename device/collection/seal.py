@@ -5,7 +5,7 @@ photos are sealed under it with AES-256-GCM (NIST SP 800-38D, random 96-bit nonc
 person, the row, the model and the generation of templates, so that a sealed value opens in its own place only. All keys
 are derived from the site key by HKDF-SHA256 (RFC 5869), one for each purpose.
 
-This is the only module of the collection that imports `cryptography`.
+Beside `device.collection.authority`, the only module of the collection that imports `cryptography`.
 """
 
 from __future__ import annotations
@@ -95,6 +95,18 @@ class Sealer:
     def external_id_tag(self, external_id: str) -> bytes:
         """What is kept of an external id to find it again, as `name_tag` does for names."""
         return hmac.digest(self._external_id_key, external_id.encode(), "sha256")
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of the whole site for one purpose, 32 bytes; another site key derives another."""
+        return self._site.derive(purpose)
+
+    def seal_for_site(self, value: bytes, *place: str) -> bytes:
+        """`value`, which is nobody's in particular, to be opened with this site key in the same `place` only."""
+        return _seal(_cipher(self.derive("site records")), value, place)
+
+    def unseal_for_site(self, sealed: bytes, *place: str) -> bytes:
+        """The reverse of `seal_for_site`. Raises UnsealError for a value that was damaged or belongs elsewhere."""
+        return _unseal(_cipher(self.derive("site records")), sealed, place)
 
     def matrix_seed(self, model_id: str, *, length: int) -> bytes:
         """The secret from which the orthogonal matrix of one model and generation is made, (length,) bytes.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from device.collection.authors import AuthorRecords
 from device.collection.keys import KeyFolder
 from device.collection.lives import PersonLives
 from device.collection.people import (
@@ -86,7 +87,7 @@ def open_collection(path: Path, *, max_pages: int | None = None) -> Collection:
     return collection
 
 
-class Collection(PersonLives):
+class Collection(PersonLives, AuthorRecords):
     """An open collection. Every change is durable when its method returns, or did not happen.
 
     Use it from one thread at a time; other connections and processes may use the same file. All methods raise
