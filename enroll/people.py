@@ -10,7 +10,14 @@ from enroll.lazy_group import LazyGroup
 COMMANDS = {
     "add": ("enroll.people_add:add", "Enrol somebody from photos."),
     "list": ("enroll.people_list:list_", "List everyone enrolled."),
+    "migrate": ("enroll.people_migrate:migrate", "Move everyone to the template network that is installed now."),
     "remove": ("enroll.people_erase:remove", "Erase a person and every reference."),
+    "external-id": ("enroll.people_change:external_id", "Note how another system calls somebody."),
+    "groups": ("enroll.people_change:groups", "Put somebody into groups, or take them out."),
+    "rename": ("enroll.people_change:rename", "Give somebody another name."),
+    "resume": ("enroll.people_change:resume", "Let somebody in again who was suspended or retired."),
+    "retire": ("enroll.people_change:retire", "Let the door forget somebody of whom everything is kept."),
+    "suspend": ("enroll.people_change:suspend", "Let somebody in no more until they are resumed."),
 }
 
 
