@@ -20,6 +20,7 @@
     │   ├── PersonExistsError (ValueError)    this person is already enrolled                      35
     │   ├── ModelMismatchError (ValueError)   templates of different models cannot be compared     36
     │   ├── WeakPinError (ValueError)         no PIN, or one that would be guessed first             96
+    │   ├── MigrationUnfinishedError (ValueError)  people would be left without any reference          98
     │   ├── ConsentMissingError (ValueError)  nobody is enrolled without having agreed to it           84
     │   ├── LookAlikeError (ValueError)       another enrolled person looks too much like this one 38
     │   ├── StorageUnwritableError (PermissionError)  the file or its folder may not be written    39
@@ -183,6 +184,12 @@ class WeakPinError(CollectionError, ValueError):
     """What was to be a PIN is none, or is one that would be guessed first."""
 
     exit_code = 96
+
+
+class MigrationUnfinishedError(CollectionError, ValueError):
+    """Earlier references were to be removed while people have no others; the message names them."""
+
+    exit_code = 98
 
 
 class ConsentMissingError(CollectionError, ValueError):

@@ -7,7 +7,7 @@ import click
 from enroll.lazy_group import LazyGroup
 
 SUBCOMMANDS = {  # name -> ("module:attribute", summary); each is imported when it is used
-    "import": ("enroll.importing:import_", "Enrol people from a folder of photos, a roster or a zip of either."),
+    "import": ("enroll.importing:import_", "Enrol people from a folder of photos or a roster."),
     "start": ("enroll.guide:start", "Enrol a person at the door's own camera, one instruction at a time."),
 }
 
