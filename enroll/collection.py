@@ -58,10 +58,10 @@ def restore(settings: Settings, /, *, file: Path) -> None:
 def check(settings: Settings, /, *, as_json: bool) -> None:
     """Check every page, every row and every seal of the collection, and its snapshots."""
     from device.collection.snapshot import check_copy, newest_good, snapshots
-    from device.collection.store import open_collection
+    from device.collection.store import open_existing_collection
 
     path = settings.collection_file
-    with open_collection(path) as opened:
+    with open_existing_collection(path) as opened:
         people = opened.people()
         models = sorted({model for person in people for model in person.references})
         references = sum(len(opened.references(model).owners) for model in models)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @click.pass_obj
 def list_(settings: Settings, /, *, as_json: bool) -> None:
     """List everyone enrolled."""
-    from enroll.registry import open_registry
+    from enroll.registry import reading_collection
 
-    with open_registry(settings) as registry:
-        everyone = registry.collection.people()
+    with reading_collection(settings) as collection:
+        everyone = collection.people()
     if as_json:
         print_json([_as_object(person) for person in everyone])
         return

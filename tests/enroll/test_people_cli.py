@@ -25,9 +25,14 @@ def enrol(lintel: Lintel, *names: str) -> list[str]:
         return list(ids)
 
 
-def test_at_first_nobody_is_enrolled(lintel: Lintel) -> None:
-    assert lintel("people", "list").out == "Nobody is enrolled.\n"
-    assert lintel("people", "list", "--json").json_lines() == [[]]
+@pytest.mark.parametrize("reading", [["people", "list"], ["people", "list", "--json"], ["collection", "check"]])
+def test_reading_where_nobody_was_enrolled_is_one_sentence_and_makes_nothing(
+    lintel: Lintel, reading: list[str]
+) -> None:
+    said = lintel(*reading)
+    assert said.exit_code == 85
+    assert "nobody is enrolled here" in said.sentence()
+    assert not lintel.state.exists()
 
 
 def test_everyone_is_listed_by_name(lintel: Lintel) -> None:
