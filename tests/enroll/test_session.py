@@ -95,6 +95,12 @@ def test_nothing_is_looked_at_before_consent() -> None:
     assert (session.stage, session.references) == (Stage.CONSENT, ())
 
 
+def test_while_somebody_checks_who_is_enrolled_already_no_frame_makes_a_newcomer() -> None:
+    session = captured()
+    session.observe(replace(seen(2.1), search=HIM))
+    assert (session.stage, session.outcome) == (Stage.CHECK, None)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
