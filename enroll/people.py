@@ -11,7 +11,7 @@ COMMANDS = {
     "add": ("enroll.people_add:add", "Enrol somebody from photos."),
     "list": ("enroll.people_list:list_", "List everyone enrolled."),
     "migrate": ("enroll.people_migrate:migrate", "Move everyone to the template network that is installed now."),
-    "remove": ("enroll.people_erase:remove", "Erase a person and every reference."),
+    "erase": ("enroll.people_erase:erase", "Destroy all that is kept of a person."),
     "external-id": ("enroll.people_change:external_id", "Note how another system calls somebody."),
     "groups": ("enroll.people_change:groups", "Put somebody into groups, or take them out."),
     "rename": ("enroll.people_change:rename", "Give somebody another name."),

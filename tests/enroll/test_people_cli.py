@@ -66,7 +66,7 @@ def test_the_list_as_json_has_every_fact(lintel: Lintel) -> None:
 @pytest.mark.parametrize("by", ["name", "id"])
 def test_a_person_is_removed_by_name_or_id_and_the_audit_keeps_the_fact(lintel: Lintel, by: str) -> None:
     ada, _ = enrol(lintel, "Ada Lovelace", "Grace")
-    said = lintel("people", "remove", "ada lovelace" if by == "name" else ada, "--json")
+    said = lintel("people", "erase", "--yes", "ada lovelace" if by == "name" else ada, "--json")
     assert said.exit_code == 0
     assert said.json_lines() == [{"id": ada, "name": "Ada Lovelace", "traces_overwritten": True}]
     (left,) = lintel("people", "list", "--json").json_lines()
@@ -77,9 +77,15 @@ def test_a_person_is_removed_by_name_or_id_and_the_audit_keeps_the_fact(lintel: 
 
 def test_removing_somebody_who_is_not_there_is_one_sentence(lintel: Lintel) -> None:
     enrol(lintel, "Ada")
-    said = lintel("people", "remove", "Grace")
+    said = lintel("people", "erase", "--yes", "Grace")
     assert said.exit_code == 34
     assert "nobody named 'Grace' is enrolled" in said.sentence()
+
+
+def test_nobody_is_erased_unasked(lintel: Lintel) -> None:
+    enrol(lintel, "Ada")
+    assert lintel("people", "erase", "Ada").exit_code == 2
+    assert len(lintel("people", "list", "--json").json_lines()[0]) == 1
 
 
 def photo(folder: Path) -> Path:
@@ -124,7 +130,11 @@ def test_nobody_is_enrolled_without_having_agreed(lintel: Lintel, tmp_path: Path
 def test_a_collection_that_is_none_is_refused_by_every_command_and_left_alone(lintel: Lintel, tmp_path: Path) -> None:
     lintel.state.mkdir()
     (lintel.state / "collection.db").write_bytes(b"somebody's diary, chapter one " * 99)
-    for arguments in (["list"], ["remove", "Ada"], ["add", "Ada", "--consent", "form", "--photo", photo(tmp_path)]):
+    for arguments in (
+        ["list"],
+        ["erase", "--yes", "Ada"],
+        ["add", "Ada", "--consent", "form", "--photo", photo(tmp_path)],
+    ):
         said = lintel("people", *arguments)
         assert said.exit_code == 31
         assert "not a Lintel collection" in said.sentence()
@@ -134,7 +144,7 @@ def test_a_collection_that_is_none_is_refused_by_every_command_and_left_alone(li
 def test_a_broken_audit_log_stops_every_change(lintel: Lintel) -> None:
     enrol(lintel, "Ada")
     (lintel.state / "audit.db").write_bytes(b"")
-    said = lintel("people", "remove", "Ada")
+    said = lintel("people", "erase", "--yes", "Ada")
     assert said.exit_code == 51
     (lintel.state / "audit.db").unlink()
     (left,) = lintel("people", "list", "--json").json_lines()

@@ -58,7 +58,7 @@ def test_without_its_key_a_collection_is_one_sentence_and_exit_code_81(lintel: L
 def test_a_backup_is_made_checked_and_restored(lintel: Lintel, tmp_path: Path) -> None:
     enrol(lintel, "Ada", "Grace")
     assert "2 people" in lintel("collection", "backup", tmp_path / "backup.db").out
-    lintel("people", "remove", "Grace")
+    lintel("people", "erase", "--yes", "Grace")
     assert "1 people are enrolled" in lintel("collection", "restore", tmp_path / "backup.db").out
     (found,) = lintel("collection", "check", "--json").json_lines()
     assert (found["people"], found["references"]) == (1, 1)
