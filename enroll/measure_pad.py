@@ -14,18 +14,26 @@ from device.errors import ConfigError
 from enroll import console
 
 if TYPE_CHECKING:
-    from device.measure.pad import PadRates, Presentation, Share, Showing, Stand
+    from device.measure.attempt import Stand
+    from device.measure.pad import PadRates, Presentation, Share, Showing
     from device.types import Image, Mesh, Template
 
-MODES = ("passive", "cooperative", "challenge")
+MODES = ("passive", "cooperative", "challenge", "light")
 PORTRAITS = frozenset({".jpg", ".jpeg", ".png"})
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option("--capture", "species", metavar="SPECIES", help="Record attempts at this door: bona_fide, phone, ….")
+@click.option("--camera", metavar="SOURCE", help="For --capture; without it, the camera of the configuration.")
+@click.option(
+    "--seconds", type=click.FloatRange(1, 120), default=15.0, show_default=True, help="Of one attempt, for --capture."
+)
 @click.option("--simulate", is_flag=True, help="Simulated people and attacks, made of portraits.")
 @click.option("--portraits", type=click.Path(path_type=Path, exists=True, file_okay=False), help="For --simulate.")
-@click.option("--attempts", type=click.IntRange(min=1, max=1000), default=10, show_default=True, help="Portraits used.")
+@click.option(
+    "--attempts", type=click.IntRange(min=1, max=1000), help="To capture (5), or portraits used by --simulate (10)."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="For --simulate.")
 @click.option(
     "--mode", "modes", type=click.Choice(MODES), multiple=True, help="Again and again; default: as configured."
@@ -38,9 +46,20 @@ def pad(settings: Settings, /, folder: Path | None, **options: Any) -> None:
 
     Each holds videos or stills. APCER is told for each species with its exact 95 % interval, the worst is the headline;
     what stays undecided is told apart, because at the door it is a denial. A recording cannot answer a challenge.
+
+    --capture records such attempts at the door itself, one sentence at a time; stop the appliance first, it holds the
+    camera. They are biometric data, sealed under the site key, and open nowhere else. Delete the folder when you have
+    measured; after `lintel site rotate-key` nobody can read them any more.
     """
     if (folder is None) != options["simulate"]:
         raise click.UsageError("name a FOLDER, or use --simulate")
+    if options["species"] is not None:
+        _capture(settings, folder, options)
+        return
+    if options["camera"] is not None:
+        raise click.UsageError("--camera goes with --capture")
+    if folder is not None and not folder.is_dir():
+        raise click.UsageError(f"there is no folder {folder}")
     modes = options["modes"] or (settings.liveness.mode,)
     results = []
     for mode in modes:
@@ -50,15 +69,36 @@ def pad(settings: Settings, /, folder: Path | None, **options: Any) -> None:
     _report(results, simulated=options["simulate"], as_json=options["as_json"], plots=options["plots"])
 
 
+def _capture(settings: Settings, folder: Path | None, options: dict[str, Any]) -> None:
+    from enroll.measure_capture import capture_all, captured_document, plan_from, print_captured
+
+    if folder is None or len(options["modes"]) > 1:
+        raise click.UsageError("--capture needs a FOLDER, and one --mode at most")
+    mode = options["modes"][0] if options["modes"] else settings.liveness.mode
+    settings = msgspec.structs.replace(settings, liveness=in_mode(settings.liveness, mode, is_simulated=False))
+    plan = plan_from(settings, folder, options["species"], camera=options["camera"], options=options)
+    say = console.err if options["as_json"] else console.out
+    kept = capture_all(plan, settings, _stand(settings), say=say)
+    if options["as_json"]:
+        console.print_json(captured_document(kept, plan))
+        return
+    print_captured(kept, plan)
+
+
 def in_mode(liveness: LivenessSettings, mode: str, *, is_simulated: bool) -> LivenessSettings:
     """The configured thresholds in another mode; simulations without texture, for a puppet's skin is a photo.
 
-    Raises ConfigError for mode off, in which there is nothing to measure.
+    Raises ConfigError for mode off, in which there is nothing to measure, and for mode light without an emitter or
+    with simulated people, who stand before no lamps here.
     """
     if mode not in MODES:
         raise ConfigError(
             f"[liveness] mode {mode} cannot be measured on recordings; name --mode {', --mode '.join(MODES)}"
         )
+    if mode == "light" and is_simulated:
+        raise ConfigError("[liveness] mode light cannot be measured with --simulate; capture attempts at the door")
+    if mode == "light" and not liveness.light_left:
+        raise ConfigError("[liveness] light_left must name an emitter in mode light")
     use_texture = liveness.use_texture and not is_simulated
     return msgspec.structs.replace(liveness, mode=mode, use_texture=use_texture)
 
@@ -93,6 +133,7 @@ def pad_document(rates: PadRates, *, is_simulated: bool) -> dict[str, Any]:
 def _present(
     settings: Settings, liveness: LivenessSettings, folder: Path | None, options: dict[str, Any]
 ) -> Iterator[Presentation]:
+    from device.collection.keys import KeyFolder
     from device.measure.pad import present
     from device.measure.pad_material import find_showings, simulate
 
@@ -100,9 +141,9 @@ def _present(
     stand = _stand(changed)
     showings: Iterable[Showing]
     if folder is not None:
-        showings = find_showings(folder)
+        showings = find_showings(folder, keys=KeyFolder(settings.state_folder))
     else:
-        portraits = list(_portraits(stand, options["portraits"], options["attempts"]))
+        portraits = list(_portraits(stand, options["portraits"], options["attempts"] or 10))
         showings = simulate(portraits, seed=options["seed"], is_asked=liveness.mode != "passive")
     for showing in showings:
         yield present(showing, stand)
@@ -113,7 +154,7 @@ def _stand(settings: Settings) -> Stand:
     from device.app import build_thresholds, build_vision
     from device.collection.gallery import Gallery
     from device.collection.store import open_collection
-    from device.measure.pad import Stand
+    from device.measure.attempt import Stand
     from device.stopwatch import Stopwatch
     from device.types import Match
     from models.store import ModelStore
@@ -172,8 +213,9 @@ def _report(
         console.out.print(
             "All people and attacks are [bold]simulated[/]: puppets and sheets made of portraits. Texture rests."
         )
-    for one in rates:
+    for one, (_, shown) in zip(rates, results, strict=True):
         _print_table(one)
+        _print_basis(shown, mode=one.mode)
 
 
 def _print_table(rates: PadRates) -> None:
@@ -193,6 +235,18 @@ def _print_table(rates: PadRates) -> None:
         f"worst APCER {worst}; of {live.of} bona fide {_percent(live)} called an attack "
         f"(95 % {live.low:.1%} to {live.high:.1%}), {_percent(rates.undecided_bona_fide)} undecided"
     )
+
+
+def _print_basis(shown: list[Presentation], *, mode: str) -> None:
+    from device.measure.pad import Basis
+
+    count = sum(1 for one in shown if one.basis is Basis.RECORDED)
+    if count:
+        console.out.print(
+            f"{count} of {len(shown)} are what the door said when it captured them in mode {mode}: "
+            "a recording cannot answer anew",
+            soft_wrap=True,
+        )
 
 
 def _percent(share: Share) -> str:

@@ -70,8 +70,7 @@ class Warden:
         if faces > 1:
             judge.interrupt(Failure.SECOND_FACE)
         self._flash(judge)
-        if judge.challenge is not None:
-            self._show(judge)
+        self._show(judge)
 
     def leave_out(self, present: set[TrackId]) -> None:
         """Forget the judges of tracks that are gone."""
@@ -129,13 +128,8 @@ class Warden:
             log.error("light.failed", extra={"fault": str(error)})  # noqa: TRY400 (the sentence is for the operator)
 
     def _show(self, judge: LivenessJudge) -> None:
-        challenge = judge.challenge
-        if challenge is None or challenge.is_over:
-            return
-        word = "hold_still" if challenge.stage is Stage.SETTLING else "ready"
-        if challenge.prompt is not None:
-            word = INDICATIONS[challenge.prompt]
-        if word == self._shown:
+        word = asked_word(judge)
+        if word is None or word == self._shown:
             return
         self._shown = word
         log.info("challenge.prompted", extra={"prompt": word})  # for a display beside the door
@@ -143,3 +137,13 @@ class Warden:
             self._door.indicate(word)
         except ValueError:  # this door's lamps have no pattern for the word
             log.warning("challenge.unshown", extra={"prompt": word})
+
+
+def asked_word(judge: LivenessJudge) -> str | None:
+    """The door's word for what a person is asked now, to hold still included; None while nothing is asked."""
+    challenge = judge.challenge
+    if challenge is None or challenge.is_over:
+        return None
+    if challenge.prompt is not None:
+        return INDICATIONS[challenge.prompt]
+    return "hold_still" if challenge.stage is Stage.SETTLING else "ready"

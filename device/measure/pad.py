@@ -10,14 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import assert_never
 
-from device.config import LivenessSettings
-from device.liveness.verdict import LivenessJudge
-from device.loop import Vision
-from device.types import Attack, BonaFide, CueReading, Frame, Image, NotChecked, PadVerdict, Template, Undecided
-from device.vision.template import fuse
-from device.vision.track import Track
+from device.liveness.light import LightCode
+from device.measure.attempt import Attempt, Stand
+from device.types import Attack, BonaFide, CueReading, Frame, Image, NotChecked, PadVerdict, Undecided
 
 BONA_FIDE = "bona_fide"  # the folder of live people; every other folder is a species of attack
 LEVEL = 0.95  # of the intervals, two-sided
@@ -38,6 +36,13 @@ class Share:
         return self.count / self.of if self.of else None
 
 
+class Basis(StrEnum):
+    """What a verdict rests on."""
+
+    JUDGED = "judged"  # here, now
+    RECORDED = "recorded"  # at the door when the attempt was captured: a recording cannot answer anew
+
+
 @dataclass(frozen=True, slots=True)
 class Presentation:
     """One person or attack that was shown, and what became of it."""
@@ -46,6 +51,7 @@ class Presentation:
     name: str
     verdict: PadVerdict | None  # None: no usable face was seen
     is_match: bool | None = None  # of the fused template with an enrolled person; None: no matcher
+    basis: Basis = Basis.JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +73,22 @@ class PadRates:
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """What is shown to the path: pictures at a rate, and a way to tell the person what the door asks for."""
+    """What is shown to the path: pictures with their times, and ways to tell what the door asks and flashes."""
 
     species: str
     name: str
-    frames: Callable[[], Iterator[Image]]
-    rate_hz: float
-    told: Callable[[str | None, float], None] | None = None  # prompt and the time it is seen; None: a recording
+    frames: Callable[[], Iterator[tuple[float, Image]]]  # seconds, growing, and the picture
+    told: Callable[[str | None, float], None] | None = None  # prompt and the time it is seen; None: cannot be asked
+    flashed: Callable[[LightCode, float], float] | None = None  # the code and now -> when it began; None: no lamps
+    outcome: Callable[[str], Outcome | None] = lambda _: None  # what was recorded at the door in this mode
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """Where presentations are judged: the vision of one door, its liveness, and who it knows."""
+class Outcome:
+    """What came of an attempt when it was captured."""
 
-    vision: Callable[[], Vision]  # with a fresh tracker for each presentation
-    liveness: LivenessSettings
-    is_enrolled: Callable[[Template], bool] | None
+    verdict: PadVerdict | None
+    is_match: bool | None
 
 
 def exact_share(count: int, of: int, *, level: float = LEVEL) -> Share:
@@ -96,31 +102,25 @@ def exact_share(count: int, of: int, *, level: float = LEVEL) -> Share:
 
 
 def present(showing: Showing, stand: Stand) -> Presentation:
-    """Show it to the path until liveness has decided, or to its end. The largest face counts."""
-    vision = stand.vision()
-    judges: dict[int, LivenessJudge] = {}
-    templates: list[Template] = []
-    verdict: PadVerdict | None = None
-    for number, image in enumerate(showing.frames()):
-        at = number / showing.rate_hz
-        tracks = vision.tracker.follow(Frame(image, at, number))
-        if not tracks:
-            continue
-        track = tracks[0]
-        judge = judges.setdefault(track.id, LivenessJudge(stand.liveness, motion=vision.motion))
-        if _is_usable(image, track, vision):
-            _show(image, track, judge, vision)
-            templates.append(vision.extractor.extract(image, track.mesh))
-        judge.watch(image, track.mesh, at=at)
-        if showing.told is not None:
-            showing.told(None if judge.gesture is None else judge.gesture.value, at)
-        verdict = judge.verdict()
-        if isinstance(verdict, Attack | BonaFide) or judge.has_failed:
+    """Show it to the path until liveness has decided, or to its end.
+
+    What a door asked or flashed while the attempt was captured cannot be answered anew: then the outcome that was
+    recorded in the same mode counts.
+    """
+    recorded = showing.outcome(stand.liveness.mode)
+    if recorded is not None:
+        return Presentation(showing.species, showing.name, recorded.verdict, recorded.is_match, Basis.RECORDED)
+    attempt = Attempt(stand)
+    for number, (at, image) in enumerate(showing.frames()):
+        attempt.look(Frame(image, at, number))
+        code = attempt.code_to_flash()
+        if code is not None and showing.flashed is not None:
+            attempt.begin_light(showing.flashed(code, at))
+        if showing.told is not None and attempt.is_present:
+            showing.told(None if attempt.gesture is None else attempt.gesture.value, at)
+        if attempt.is_over:
             break
-    is_match = None
-    if stand.is_enrolled is not None and templates:
-        is_match = stand.is_enrolled(fuse(templates, [1.0] * len(templates)))
-    return Presentation(showing.species, showing.name, verdict, is_match)
+    return Presentation(showing.species, showing.name, attempt.verdict, attempt.is_match())
 
 
 def rate(presentations: Sequence[Presentation], *, mode: str) -> PadRates:
@@ -168,15 +168,6 @@ def readings(presentations: Iterable[Presentation]) -> dict[str, dict[str, list[
         for cue in cues:
             found.setdefault(cue.name, {}).setdefault(one.species, []).append(cue)
     return found
-
-
-def _is_usable(image: Image, track: Track, vision: Vision) -> bool:
-    return vision.gate.judge(image, track.mesh).is_sufficient
-
-
-def _show(image: Image, track: Track, judge: LivenessJudge, vision: Vision) -> None:
-    score = None if vision.texture is None else vision.texture.bona_fide_score(image, track.box)
-    judge.observe(image, track.mesh, texture_score=score)
 
 
 def _count(shown: Sequence[Presentation], is_counted: Callable[[Presentation], bool]) -> Share:

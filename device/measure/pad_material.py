@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
-from device.errors import VideoUnreadableError
+from device.collection.keys import KeyFolder
+from device.errors import CaptureUnreadableError, VideoUnreadableError
+from device.measure.capture_file import SUFFIX, read_frames, read_live
 from device.measure.pad import BONA_FIDE, Showing
 from device.types import Image, Mesh
 
@@ -18,19 +21,27 @@ STILL_FRAMES = 30  # a still is a person or a picture that does not move
 RATE_HZ = 15.0
 SIMULATED_FRAMES = 90
 FOLLOWER_FRAMES = 150  # ten seconds for somebody who is asked
+Seen: TypeAlias = tuple[float, Image]  # seconds, and the picture
+
 SPECIES = ("flat_print", "bent_print", "screen_replay", "injected_recording")
 
 
-def find_showings(folder: Path) -> list[Showing]:
-    """Every video and still in FOLDER/bona_fide and FOLDER/SPECIES. Raises VideoUnreadableError when there is none."""
+def find_showings(folder: Path, *, keys: KeyFolder) -> list[Showing]:
+    """Every video, still and captured attempt in FOLDER/bona_fide and FOLDER/SPECIES.
+
+    Raises VideoUnreadableError when there is none, CaptureUnreadableError for a captured attempt that was changed or
+    lies under another species than it was captured as, and CaptureKeyMissingError. Nothing is skipped.
+    """
     showings = []
     for species in sorted(path for path in folder.iterdir() if path.is_dir()):
         for file in sorted(species.rglob("*")):
             suffix = file.suffix.lower()
             if suffix in VIDEOS:
-                showings.append(Showing(species.name, file.name, partial(_play, file), _rate_of(file)))
+                showings.append(Showing(species.name, file.name, partial(_play, file)))
             elif suffix in STILLS:
-                showings.append(Showing(species.name, file.name, partial(_hold, file), RATE_HZ))
+                showings.append(Showing(species.name, file.name, partial(_hold, file)))
+            elif suffix == SUFFIX:
+                showings.append(_captured(file, species.name, keys))
     if not showings:
         raise VideoUnreadableError(f"{folder}: no video or still in {BONA_FIDE}/ or in a folder named after a species")
     return showings
@@ -46,7 +57,7 @@ def simulate(portraits: Sequence[tuple[Image, Mesh]], *, seed: int, is_asked: bo
         own = seed * 100_003 + number
         yield _person(image, mesh, own, is_asked=is_asked)
         for species in SPECIES:
-            yield Showing(species, f"{species}-{own}", partial(_attack, species, image, mesh, own), RATE_HZ)
+            yield Showing(species, f"{species}-{own}", partial(_attack, species, image, mesh, own))
 
 
 def _person(image: Image, mesh: Mesh, seed: int, *, is_asked: bool) -> Showing:
@@ -57,18 +68,18 @@ def _person(image: Image, mesh: Mesh, seed: int, *, is_asked: bool) -> Showing:
     turn_deg = 0.0 if is_asked else 20.0
     follower = Follower(walk_up(seed, walk_s=1.0, turn_deg=turn_deg), seed=seed)
 
-    def frames() -> Iterator[Image]:
+    def frames() -> Iterator[Seen]:
         puppet = Puppet(image, mesh, seed=seed)
-        for number in range(FOLLOWER_FRAMES if is_asked else SIMULATED_FRAMES):
-            yield puppet.render(follower(number / RATE_HZ), t_s=number / RATE_HZ)
+        for t_s in moments(FOLLOWER_FRAMES if is_asked else SIMULATED_FRAMES):
+            yield t_s, puppet.render(follower(t_s), t_s=t_s)
 
     def tell(prompt: str | None, t_s: float) -> None:
         follower.show(prompt, t_s=t_s)
 
-    return Showing(BONA_FIDE, f"puppet-{seed}", frames, RATE_HZ, tell if is_asked else None)
+    return Showing(BONA_FIDE, f"puppet-{seed}", frames, tell if is_asked else None)
 
 
-def _attack(species: str, image: Image, mesh: Mesh, seed: int) -> Iterator[Image]:
+def _attack(species: str, image: Image, mesh: Mesh, seed: int) -> Iterator[Seen]:
     from device.measure.simulate.print_attack import PrintAttack, crop_to_face
     from device.measure.simulate.replay import ReplayAttack
     from device.measure.simulate.sheet import wave
@@ -81,8 +92,8 @@ def _attack(species: str, image: Image, mesh: Mesh, seed: int) -> Iterator[Image
     else:
         recording = _recording(image, mesh, seed)
         shown = recording if species == "injected_recording" else ReplayAttack(recording, seed=seed).frame_at
-    for number in range(SIMULATED_FRAMES):
-        yield shown(number / RATE_HZ)
+    for t_s in moments(SIMULATED_FRAMES):
+        yield t_s, shown(t_s)
 
 
 def _recording(image: Image, mesh: Mesh, seed: int) -> Callable[[float], Image]:
@@ -92,42 +103,40 @@ def _recording(image: Image, mesh: Mesh, seed: int) -> Callable[[float], Image]:
     return PuppetVisitor(Puppet(image, mesh, seed=seed), walk_up(seed, walk_s=0.5)).frame_at
 
 
-def _play(file: Path) -> Iterator[Image]:
+def _captured(file: Path, species: str, keys: KeyFolder) -> Showing:
+    live = read_live(file, keys)
+    if live.species != species:
+        raise CaptureUnreadableError(f"{file}: it was captured as {live.species} and lies under {species}")
+    return Showing(species, file.name, partial(read_frames, file, keys), outcome=live.outcome)
+
+
+def moments(count: int) -> Iterator[float]:
+    """The times of so many simulated frames, in seconds."""
+    return (number / RATE_HZ for number in range(count))
+
+
+def _play(file: Path) -> Iterator[Seen]:
     """The frames of a video, thinned to about RATE_HZ."""
     import cv2
 
     capture = cv2.VideoCapture(str(file))
     if not capture.isOpened():
         raise VideoUnreadableError(f"{file}: not a video that can be decoded")
-    step = _step(capture.get(cv2.CAP_PROP_FPS))
+    told_hz = capture.get(cv2.CAP_PROP_FPS)
+    own_rate_hz = told_hz if 0 < told_hz < 1000 else RATE_HZ
+    step = max(1, round(own_rate_hz / RATE_HZ))
     number = 0
     while capture.grab():
         if number % step == 0:
             is_decoded, image = capture.retrieve()
             if is_decoded and image is not None:
-                yield np.asarray(image, np.uint8)
+                yield number / own_rate_hz, np.asarray(image, np.uint8)
         number += 1
     capture.release()
 
 
-def _step(own_rate_hz: float) -> int:
-    """Every which frame is shown."""
-    return max(1, round(own_rate_hz / RATE_HZ)) if 0 < own_rate_hz < 1000 else 1
-
-
-def _rate_of(file: Path) -> float:
-    """At what rate `_play` shows a video."""
-    import cv2
-
-    capture = cv2.VideoCapture(str(file))
-    own_rate_hz = capture.get(cv2.CAP_PROP_FPS) if capture.isOpened() else 0.0
-    capture.release()
-    return own_rate_hz / _step(own_rate_hz) if 0 < own_rate_hz < 1000 else RATE_HZ
-
-
-def _hold(file: Path) -> Iterator[Image]:
+def _hold(file: Path) -> Iterator[Seen]:
     from device.vision.photo import read_photo
 
     image = read_photo(file)
-    for _ in range(STILL_FRAMES):
-        yield image
+    return ((t_s, image) for t_s in moments(STILL_FRAMES))

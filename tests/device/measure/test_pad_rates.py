@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.collection.keys import KeyFolder
 from device.errors import VideoUnreadableError
 from device.measure.pad import BONA_FIDE, Presentation, exact_share, rate, readings
 from device.measure.pad_material import SPECIES, find_showings, simulate
@@ -101,23 +102,24 @@ def test_a_folder_is_read_by_species(tmp_path: Path, portrait: Image) -> None:
         (tmp_path / name).mkdir()
         cv2.imwrite(str(tmp_path / name / "one.png"), portrait)
     (tmp_path / "printed_photo" / "notes.txt").write_text("not shown")
-    showings = find_showings(tmp_path)
+    showings = find_showings(tmp_path, keys=KeyFolder(tmp_path))
     assert [(one.species, one.name) for one in showings] == [(BONA_FIDE, "one.png"), ("printed_photo", "one.png")]
     frames = list(showings[0].frames())
     assert len(frames) == 30
-    assert all(np.array_equal(frame, frames[0]) for frame in frames)
+    assert all(np.array_equal(image, frames[0][1]) for _, image in frames)
+    assert [at for at, _ in frames] == [n / 15 for n in range(30)]
 
 
 def test_a_folder_without_material_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VideoUnreadableError, match="no video or still"):
-        find_showings(tmp_path)
+        find_showings(tmp_path, keys=KeyFolder(tmp_path))
 
 
 def test_a_simulation_shows_every_species_and_a_person_who_can_be_asked(portrait: Image, portrait_mesh: Mesh) -> None:
     showings = list(simulate([(portrait, portrait_mesh)], seed=1, is_asked=True))
     assert [one.species for one in showings] == [BONA_FIDE, *SPECIES]
     assert [one.told is not None for one in showings] == [True] + [False] * len(SPECIES)
-    first = [next(one.frames()) for one in showings]
+    first = [next(one.frames())[1] for one in showings]
     assert all(image.shape == first[0].shape for image in first)
 
 
