@@ -135,7 +135,7 @@ def apply(settings: Settings, /, *, file: Path, dry_run: bool, skip_rejected: bo
     gates = door_gates(settings, skip_rejected=skip_rejected)
     with open_registry(settings) as registry:
         done = (try_bundle if dry_run else apply_bundle)(file, registry, gates)
-    _show(done, as_json=as_json)
+    _show(done, "would be applied; nothing was changed" if dry_run else "are applied", as_json=as_json)
 
 
 def door_gates(settings: Settings, *, skip_rejected: bool = False) -> Gates:
@@ -166,10 +166,10 @@ def photo_reader(settings: Settings) -> Extract:
     return extract
 
 
-def _show(done: Applied, *, as_json: bool) -> None:
+def _show(done: Applied, outcome: str, *, as_json: bool) -> None:
     if as_json:
         print_json(done)
         return
     for problem in done.problems:
         out.print(f"entry {problem.entry}: {problem.sentence}", markup=False, soft_wrap=True)
-    out.print(f"{done.done} entries of bundle {done.bundle} are applied", markup=False)
+    out.print(f"{done.done} entries of bundle {done.bundle} {outcome}", markup=False)

@@ -40,7 +40,7 @@ class Applied:
     bundle: str
     author: str
     number: int
-    done: int
+    done: int  # entries that were applied, or would be
     problems: tuple[Problem, ...]
 
 
@@ -48,7 +48,7 @@ def try_bundle(file: Path, registry: Registry, gates: Gates) -> Applied:
     """Check a bundle as `apply_bundle` does, and change and record nothing. Raises the same errors."""
     with verified_copy(file, scratch=registry.collection.path.parent) as bundle:
         plan = _plan(bundle, registry, gates)
-        return _applied(bundle, plan, done=0)
+        return _applied(bundle, plan, done=len(plan.actions))
 
 
 def apply_bundle(file: Path, registry: Registry, gates: Gates) -> Applied:

@@ -247,7 +247,7 @@ def test_killed_anywhere_a_bundle_was_applied_whole_or_not_at_all(tmp_path: Path
         number += 1
         records = [enrol(f"person {number} {one}", number * 100 + one) for one in range(5)]
         file.write_bytes(bundle(card, records, number=number))
-        killed += kill_while_applying(state, file, after_s=source.random() * 0.12)
+        killed += kill_while_applying(state, file, after_s=source.random() * 0.3)
         with site(state) as registry:
             people, last = len(names(registry)), registry.collection.author(AUTHOR.public.author).last_number
         assert people in {applied, applied + 5}, "a part of a bundle was applied"
@@ -255,3 +255,24 @@ def test_killed_anywhere_a_bundle_was_applied_whole_or_not_at_all(tmp_path: Path
         before += people == applied
         applied = people
     sys.stderr.write(f"{killed} killed, {before} before the commit\n")
+
+
+def test_mutated_headers_and_records_are_refused_or_read() -> None:
+    runs, source, refused = 200_000 if "LINTEL_FULL" in os.environ else 5_000, random.Random(5), 0
+    good = b"".join(encode_records([enrol("Ada", 1), Change(person="E1", valid_until=AT), Photo(content=b"x" * 50)]))
+    header = b'{"v":1,"site":"0123456789abcdef","author":"' + b"a" * 64 + b'","number":1}'
+    for _ in range(runs):
+        bad, bad_header = bytearray(good), bytearray(header)
+        for _ in range(source.randint(1, 4)):
+            bad[source.randrange(len(bad))] = source.randrange(256)
+            bad_header[source.randrange(len(bad_header))] = source.randrange(256)
+        if source.random() < 0.3:
+            del bad[source.randrange(len(bad)) :]
+        try:
+            list(decode_records([bytes(bad)]))
+        except BundleDamagedError:
+            refused += 1
+        with pytest.raises(BundleDamagedError):
+            decode_header(bytes(bad_header))
+    assert refused
+    sys.stderr.write(f"{runs} mutated, {refused} refused\n")
