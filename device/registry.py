@@ -16,6 +16,7 @@ from device.audit.kinds import AuditKind
 from device.audit.log import AuditLog
 from device.clock import Clock
 from device.collection.people import Consent, Newcomer, Person, clean_external_id, clean_name, time_text
+from device.collection.pin_hash import check_pin
 from device.collection.snapshot import forget_in_snapshots
 from device.collection.store import Collection
 from device.errors import AuditError
@@ -112,6 +113,20 @@ class Registry:
         """Keep what a person agreed to, in the place of an earlier record."""
         with self.recording(AuditKind.PERSON_CHANGED, {"person": person, "consent": consent.text_version}):
             self.collection.set_consent(person, consent)
+
+    def set_pin(self, person: PersonId, digits: str) -> None:
+        """Give a person a PIN, their first or another. Raises WeakPinError; the audit never holds a digit."""
+        check_pin(digits)
+        with self.recording(AuditKind.PERSON_CHANGED, {"person": person, "pin": "set"}):
+            self.collection.set_pin(person, digits, at=self.clock.now())
+
+    def clear_pin(self, person: PersonId) -> bool:
+        """Take a person's PIN away."""
+        with self._noting() as note:
+            if not self.collection.clear_pin(person):
+                return False
+            note(AuditKind.PERSON_CHANGED, {"person": person, "pin": "cleared"})
+            return True
 
     def retire(self, person: PersonId, *, why: str = "administrator") -> bool:
         """Let the door forget a person of whom everything is kept until they are resumed or erased."""

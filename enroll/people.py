@@ -14,6 +14,7 @@ COMMANDS = {
     "erase": ("enroll.people_erase:erase", "Destroy all that is kept of a person."),
     "external-id": ("enroll.people_change:external_id", "Note how another system calls somebody."),
     "groups": ("enroll.people_change:groups", "Put somebody into groups, or take them out."),
+    "pin": ("enroll.people_pin:pin", "Give somebody a PIN for a door that asks for one, or take it away."),
     "rename": ("enroll.people_change:rename", "Give somebody another name."),
     "resume": ("enroll.people_change:resume", "Let somebody in again who was suspended or retired."),
     "retire": ("enroll.people_change:retire", "Let the door forget somebody of whom everything is kept."),

@@ -25,6 +25,7 @@ from device.collection.people import (
     time_text,
     vectors_from_bytes,
 )
+from device.collection.pins import PersonPins
 from device.collection.resealing import seal_collection
 from device.collection.schema import COLLECTION, sealed_by
 from device.collection.seal import Sealer
@@ -87,7 +88,7 @@ def open_collection(path: Path, *, max_pages: int | None = None) -> Collection:
     return collection
 
 
-class Collection(PersonLives, AuthorRecords):
+class Collection(PersonLives, PersonPins, AuthorRecords):
     """An open collection. Every change is durable when its method returns, or did not happen.
 
     Use it from one thread at a time; other connections and processes may use the same file. All methods raise
