@@ -142,6 +142,7 @@ class PatternsSection(Section, frozen=True):
     look_down: PatternText = "down+blue 0.4, dark 0.2, repeat"
     blink: PatternText = "cyan 0.1, dark 0.1, cyan 0.1, dark 0.7, repeat"
     open_mouth: PatternText = "cyan 0.6, dark 0.6, repeat"
+    enter_pin: PatternText = "white 0.6, dark 0.2, white 0.6, dark 0.6, repeat"
     granted: PatternText = "green+tone 0.4, green 2.6"
     denied: PatternText = "red+tone 0.15, red 0.1, red+tone 0.15, red 1.6"
     try_again_later: PatternText = "amber 0.5, dark 0.5, amber 0.5, dark 0.5, amber 0.5, dark 0.5"

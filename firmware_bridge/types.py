@@ -154,6 +154,7 @@ class Indication(StrEnum):
     LOOK_DOWN = "look_down"
     BLINK = "blink"
     OPEN_MOUTH = "open_mouth"
+    ENTER_PIN = "enter_pin"  # on the keypad
     GRANTED = "granted"
     DENIED = "denied"
     TRY_AGAIN_LATER = "try_again_later"
