@@ -112,4 +112,4 @@ class Observer:
             self._failures, self._failed_at = self._failures + 1, at
         elif at - self._failed_at >= REST_S:
             self._failed_at = None
-            judge.begin_anew()
+            judge.challenge = None  # what motion and texture have seen of this track stays
