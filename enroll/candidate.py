@@ -12,7 +12,8 @@ from device.collection.gallery import Gallery
 from device.collection.people import Reference
 from device.collection.store import Collection
 from device.errors import LookAlikeError, PhotoError, PhotosDisagreeError
-from device.types import Image, Match, Quality, Template, Threshold
+from device.types import Image, Match, Mesh, Quality, Template, Threshold
+from device.vision.keepsake import make_keepsake
 from device.vision.photo import read_photo
 
 
@@ -21,6 +22,14 @@ class PhotoExtractor(Protocol):
 
     def extract(self, image: Image) -> tuple[Template, Quality]:
         """The template of the only face in `image`. Raises NoFaceError, SeveralFacesError or PoorQualityError."""
+        ...
+
+
+class FaceLocator(Protocol):
+    """Finds the only face of a photo."""
+
+    def locate(self, image: Image) -> Mesh:
+        """The mesh of the only face in `image`. Raises NoFaceError or SeveralFacesError."""
         ...
 
 
@@ -47,6 +56,15 @@ def _examine(file: Path, extractor: PhotoExtractor) -> Portrait:
     except PhotoError as error:
         raise type(error)(f"{file}: {error}") from error
     return Portrait(file, Reference(template, quality))
+
+
+def keepsakes(portraits: Sequence[Portrait], *, extractor: FaceLocator) -> list[bytes]:
+    """What is kept of the portraits' photos, for another network one day. Raises as `examine_photos` does."""
+    kept = []
+    for portrait in portraits:
+        image = read_photo(portrait.file)
+        kept.append(make_keepsake(image, extractor.locate(image)))
+    return kept
 
 
 def refuse_disagreement(portraits: Sequence[Portrait], *, threshold: Threshold) -> None:

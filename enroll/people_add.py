@@ -61,17 +61,20 @@ def add(
     from device.app import build_photo_extractor
     from device.clock import SystemClock
     from device.collection.people import Newcomer
-    from enroll.candidate import examine_photos
+    from enroll.candidate import examine_photos, keepsakes
     from enroll.registry import open_registry
 
     agreed = consent_given(consent, settings.enrolment, at=SystemClock().now())
     with open_registry(settings) as registry:
         registry.collection.refuse_taken_name(name)  # before the networks are loaded
         thresholds = _thresholds(settings)
-        portraits = examine_photos((*photos, *more_photos), extractor=build_photo_extractor(settings))
+        extractor = build_photo_extractor(settings)
+        portraits = examine_photos((*photos, *more_photos), extractor=extractor)
         _check(portraits, registry, thresholds, allow_duplicate=allow_duplicate)
         references = [portrait.reference for portrait in portraits]
-        person = registry.enrol(Newcomer(name=name, references=references, consent=agreed), how="photos")
+        kept = keepsakes(portraits, extractor=extractor) if settings.enrolment.keep_photos else ()
+        newcomer = Newcomer(name=name, references=references, consent=agreed, photos=kept)
+        person = registry.enrol(newcomer, how="photos")
     if as_json:
         model = references[0].template.model_id
         print_json({"id": person, "name": name, "references": len(references), "model": model})

@@ -20,7 +20,7 @@ from device.collection.people import (
 from device.collection.sealed_file import SealedFile
 from device.collection.sealed_rows import VectorRow, random_row_id
 from device.errors import PersonExistsError
-from device.types import PersonId
+from device.types import ModelId, PersonId
 
 
 class PersonRecords(SealedFile):
@@ -107,6 +107,12 @@ class PersonRecords(SealedFile):
                     "created_at": time_text(at),
                 }
             )
+
+    def remove_references(self, person: PersonId, *, model_id: ModelId) -> None:
+        """Destroy the references of one model; harmless when there are none. Raises UnknownPersonError."""
+        with self.changing():
+            self._require(person)
+            self._execute("DELETE FROM biometric_reference WHERE person = ? AND model_id = ?", person, model_id)
 
     def add_photo(self, person: PersonId, encoded: bytes, *, at: datetime) -> None:
         """Keep a sealed reference photo, an encoded picture without metadata. Raises UnknownPersonError."""
