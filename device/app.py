@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # these import OpenCV and SQLite, which `lintel --help` does 
     from device.collection.gallery import Gallery
     from device.liveness.texture import TexturePair
     from device.loop import DoorLoop, Vision
+    from device.second_factor import Inquiry, Keypad
     from device.vision.detect import BlazeFaceDetector
     from device.vision.enrolment import StillExtractor
     from device.vision.mesh import FaceMeshFitter
@@ -49,9 +50,17 @@ class Appliance:
     lockout: Lockout = field(default_factory=Lockout)
 
 
+@dataclass(frozen=True, slots=True)
+class Fittings:
+    """What a door may have besides its lock."""
+
+    lamps: Lamps | None = None  # None: no emitters, or none that liveness uses
+    keypad: Keypad | None = None  # None: nobody is asked for a PIN, so whoever would need one is denied
+
+
 @contextlib.contextmanager
 def open_appliance(
-    settings: Settings, *, clock: Clock, door: Door, audit: Audit, lamps: Lamps | None = None
+    settings: Settings, *, clock: Clock, door: Door, audit: Audit, fittings: Fittings | None = None
 ) -> Iterator[Appliance]:
     """Everything between camera and door, ready to observe frames.
 
@@ -62,15 +71,18 @@ def open_appliance(
     from device.collection.gallery import Gallery
     from device.loop import DoorLoop, Surroundings
     from device.recovery import open_or_recover
+    from device.second_factor import NoInquiry, listening
     from device.vision.warmup import warm_up
 
-    stopwatch = Stopwatch()
+    stopwatch, fittings = Stopwatch(), fittings or Fittings()
     installed = ModelStore(settings.models_folder).installed()
     vision = build_vision(settings, installed, stopwatch)
     warm_up(vision.gate, vision.extractor, vision.texture)
     files = (settings.collection_file, settings.audit_file)
-    with open_or_recover(files[0], log=files[1], audit=audit, clock=clock) as collection:
+    with contextlib.ExitStack() as stack:
+        collection = stack.enter_context(open_or_recover(files[0], log=files[1], audit=audit, clock=clock))
         gallery = Gallery(collection, thresholds=build_thresholds(settings, installed))
+        inquiry = None if fittings.keypad is None else build_inquiry(settings, fittings.keypad, door=door, clock=clock)
         surroundings = Surroundings(
             gallery=gallery,
             decide=build_decide(settings, installed),
@@ -78,8 +90,9 @@ def open_appliance(
             door=door,
             clock=clock,
             clock_is_trusted=partial(is_after, clock, settings.policy),
-            lamps=lamps,
+            lamps=fittings.lamps,
             lockout=build_lockout(settings),
+            inquiry=inquiry or NoInquiry(),
         )
         loop = DoorLoop(
             vision,
@@ -88,6 +101,8 @@ def open_appliance(
             liveness=settings.liveness,
             stopwatch=stopwatch,
         )
+        if inquiry is not None:
+            stack.enter_context(listening(inquiry))
         yield Appliance(loop, gallery, audit, installed, stopwatch, surroundings.lockout)
 
 
@@ -178,6 +193,7 @@ def build_decide(settings: Settings, installed: Installed) -> Callable[[Evidence
             min_margin=settings.recognition.min_margin * template_card(installed).margin_scale,
             min_frames=settings.recognition.min_frames,
             clock_must_be_after=earliest_time(settings.policy),
+            second_factor_groups=settings.policy.second_factor_groups,
         )
     )
     return partial(decide, policy=Policy(rules, settings.door.release_for_s))
@@ -190,6 +206,20 @@ def with_constancy(settings: RecognitionSettings, card: ModelCard) -> Recognitio
     """
     least = min((point.threshold for point in card.operating_points), default=1.0)
     return replace(settings, min_constancy=max(settings.min_constancy, least))
+
+
+def build_inquiry(settings: Settings, keypad: Keypad, *, door: Door, clock: Clock) -> Inquiry:
+    """Asking for PINs, over a connection to the collection of its own for every try."""
+    from device.collection.store import open_existing_collection
+    from device.second_factor import Inquiry
+
+    return Inquiry(
+        keypad,
+        partial(open_existing_collection, settings.collection_file),
+        door=door,
+        clock=clock,
+        within_s=settings.policy.second_factor_within_s,
+    )
 
 
 def build_lockout(settings: Settings) -> Lockout:

@@ -6,6 +6,7 @@ Keys carry their units. Unknown keys, wrong types and values out of range raise 
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
@@ -187,6 +188,13 @@ class PolicySettings(Section, frozen=True):
 
     freshness_s: Annotated[float, Meta(gt=0.0, le=2.0)] = 0.5  # the newest frame behind a grant may be this old
     clock_must_be_after: date = date(2026, 1, 1)  # a civil clock before this date has lost its battery
+    second_factor_groups: tuple[str, ...] = ()  # people of these groups type their PIN, too; "everyone": all
+    second_factor_within_s: Annotated[float, Meta(ge=3.0, le=120.0)] = 15.0  # from the face to the last key
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(not name or name != unicodedata.normalize("NFC", name).strip() for name in self.second_factor_groups):
+            raise ValueError("second_factor_groups must be names of groups in NFC, without outer blanks")
 
 
 class DoorSettings(Section, frozen=True):

@@ -12,12 +12,17 @@ from device.types import (
     Decision,
     Deny,
     Evidence,
+    FactorAwaited,
+    FactorFailed,
+    FactorGiven,
+    FactorNotAsked,
     Grant,
     Match,
     NonMatch,
     NotChecked,
     PadVerdict,
     SearchOutcome,
+    SecondFactor,
     Undecided,
 )
 
@@ -38,6 +43,7 @@ def decision_facts(encounter: Encounter, evidence: Evidence | None, decision: De
         facts["search"] = _search(evidence.search)
         facts["liveness"] = {"mode": encounter.judge.mode, **_liveness(evidence.pad)}
         facts["frame_age_s"] = round(evidence.decided_at - evidence.captured_at, 4)
+        facts |= _second_factor(evidence.second_factor)
     return facts
 
 
@@ -77,6 +83,21 @@ def _liveness(verdict: PadVerdict) -> dict[str, object]:
             return {"verdict": "undecided", "missing": [cue.value for cue in missing], "cues": _cues(cues)}
         case NotChecked():
             return {"verdict": "not_checked"}
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _second_factor(factor: SecondFactor) -> dict[str, object]:
+    """What became of it; nothing where nobody was asked."""
+    match factor:
+        case FactorNotAsked():
+            return {}
+        case FactorAwaited(person=person):
+            return {"second_factor": {"state": "awaited", "person": person}}
+        case FactorGiven(person=person):
+            return {"second_factor": {"state": "given", "person": person}}
+        case FactorFailed(fault=fault):
+            return {"second_factor": {"state": "failed", "fault": fault.value}}
         case unreachable:
             assert_never(unreachable)
 

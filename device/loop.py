@@ -21,8 +21,23 @@ from device.liveness.verdict import MotionCue
 from device.liveness.warden import Warden
 from device.policy.lockout import Lockout
 from device.ports import Audit, Door, Gallery, Lamps, TemplateExtractor, TextureScorer
+from device.second_factor import Inquiry, NoInquiry
 from device.stopwatch import Stopwatch
-from device.types import Box, Decision, Deny, DenyReason, Evidence, Frame, Grant, Match, PersonId, Quality, TrackId
+from device.types import (
+    Box,
+    Decision,
+    Deny,
+    DenyReason,
+    Evidence,
+    FactorFailed,
+    FactorNotAsked,
+    Frame,
+    Grant,
+    Match,
+    PersonId,
+    Quality,
+    TrackId,
+)
 from device.vision.quality import QualityGate
 from device.vision.track import FaceTracker, Track
 from firmware_bridge.errors import BridgeError, CommandRefusedError
@@ -54,6 +69,7 @@ class Surroundings:
     clock_is_trusted: Callable[[], bool]
     lamps: Lamps | None = None  # None: no emitters, or none that liveness uses
     lockout: Lockout = field(default_factory=Lockout)
+    inquiry: Inquiry | NoInquiry = field(default_factory=NoInquiry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +145,19 @@ class DoorLoop:
             encounter = Encounter(track, self._warden.judge_of(track.id), self._recognition)
             self._encounters[track.id] = encounter
         is_usable = self._gather(encounter, track, frame)
-        with self._stopwatch.measure("challenge"):
-            self._warden.watch(frame, track, faces=faces)
-        if not (is_usable or encounter.judge.has_failed) or not encounter.is_ready:
+        inquiry = self._world.inquiry
+        factor = inquiry.factor_of(track.id)
+        if isinstance(factor, FactorNotAsked):  # one thing at a time is asked
+            with self._stopwatch.measure("challenge"):
+                self._warden.watch(frame, track, faces=faces)
+        inquiry.prompt(track.id)
+        has_failed = encounter.judge.has_failed or isinstance(factor, FactorFailed)
+        if not (is_usable or has_failed) or not encounter.is_ready:
             return None
         evidence, decision = self._weigh(encounter)
-        if isinstance(decision, Deny) and not self._is_final(decision, encounter):
+        if evidence is not None:
+            inquiry.consider(track.id, evidence, decision)
+        if isinstance(decision, Deny) and not self._is_final(decision, encounter, evidence):
             return None
         decided = self._carry_out(encounter, evidence, decision)
         self._world.door.indicate(_word_for(decided.decision))
@@ -181,17 +204,23 @@ class DoorLoop:
             decided_at=self._world.clock.monotonic(),
             now=self._world.clock.now(),
             clock_is_trusted=self._world.clock_is_trusted(),
+            second_factor=self._world.inquiry.factor_of(encounter.track.id),
         )
         with self._stopwatch.measure("policy"):
             decision = self._world.decide(evidence)
         return evidence, self._warden.confirm(decision, at=evidence.captured_at)
 
-    def _is_final(self, denial: Deny, encounter: Encounter) -> bool:
-        """An attack is final at once; every other denial waits for more frames.
+    def _is_final(self, denial: Deny, encounter: Encounter, evidence: Evidence | None) -> bool:
+        """An attack and a second factor that failed are final at once; every other denial waits for more frames.
 
         So a stranger is told after the same number of frames however near he was, and learns nothing from the delay.
+        Whoever is asked for a second factor, or waits to be, has the time that this takes.
         """
-        return denial.reason is DenyReason.PRESENTATION_ATTACK or encounter.is_exhausted
+        inquiry, track = self._world.inquiry, encounter.track.id
+        factor = inquiry.factor_of(track) if evidence is None else evidence.second_factor
+        if denial.reason is DenyReason.PRESENTATION_ATTACK or isinstance(factor, FactorFailed):
+            return True
+        return encounter.is_exhausted and not inquiry.holds(track, denial)
 
     def _carry_out(self, encounter: Encounter, evidence: Evidence | None, decision: Decision) -> Decided:
         """Record the decision, then act on it. What cannot be recorded does not happen."""
@@ -278,6 +307,7 @@ class DoorLoop:
 
     def _forget(self, track: TrackId) -> None:
         self._encounters.pop(track, None)
+        self._world.inquiry.close(track)
 
 
 def _word_for(decision: Decision) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from builders import MODEL, make_mesh, make_nonmatch, make_template
 
+from device.clock import Clock
+from device.collection.pins import PinAnswer, PinStanding
 from device.errors import AuditError, CameraError, DeviceError
 from device.liveness.solidity import Motion
 from device.types import (
@@ -21,6 +24,7 @@ from device.types import (
     Template,
 )
 from firmware_bridge.errors import BridgeError
+from firmware_bridge.protocol import ReaderInput
 
 
 class FakeDetector:
@@ -128,6 +132,51 @@ class FakeDoor:
 
     def indicate(self, indication: str) -> None:
         self.indications.append(indication)
+
+
+class FakeKeypad:
+    """Holds what was typed until it is taken, as the daemon's reader does; or raises `fault`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._typed: list[ReaderInput] = []
+        self.fault: BridgeError | None = None
+        self.polls = 0
+
+    def type(self, keys: str, *, ago_s: float = 0.0) -> None:
+        """Press every key now, or let keys of a while ago arrive only now."""
+        self._typed += [ReaderInput(at=self._clock.monotonic() - ago_s, key=key) for key in keys]
+
+    def take_reader_inputs(self) -> list[ReaderInput]:
+        self.polls += 1
+        if self.fault is not None:
+            raise self.fault
+        taken, self._typed = self._typed, []
+        return taken
+
+
+class FakePins:
+    """PINs by person, compared without any hash; `blocked` and `fault` are what a test makes them."""
+
+    def __init__(self, digits: Mapping[PersonId, str]) -> None:
+        self.digits = dict(digits)
+        self.blocked: set[PersonId] = set()
+        self.fault: DeviceError | None = None
+        self.tries: list[PersonId] = []
+
+    def pin_standing(self, person: PersonId, *, at: datetime) -> PinStanding:  # noqa: ARG002 (the port's signature)
+        if self.fault is not None:
+            raise self.fault
+        if person not in self.digits:
+            return PinStanding.NOT_SET
+        return PinStanding.BLOCKED if person in self.blocked else PinStanding.READY
+
+    def try_pin(self, person: PersonId, digits: str, *, at: datetime) -> PinAnswer:
+        standing = self.pin_standing(person, at=at)
+        self.tries.append(person)
+        if standing is not PinStanding.READY:
+            return PinAnswer.BLOCKED if standing is PinStanding.BLOCKED else PinAnswer.NOT_SET
+        return PinAnswer.RIGHT if digits == self.digits[person] else PinAnswer.WRONG
 
 
 class FakeCamera:

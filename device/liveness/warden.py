@@ -85,10 +85,9 @@ class Warden:
                 self._judges[track.id].note_injection(CueReading(fault.value, 1.0, 0.0))
 
     def confirm(self, decision: Decision, *, at: float) -> Decision:
-        """The same decision, unless the door is held after attacks: then a grant becomes a denial."""
-        if isinstance(decision, Grant) and self._hold_off.is_active(at):
-            return Deny(DenyReason.LOCKED_OUT)
-        return decision
+        """The same decision, unless the door is held after attacks: then nobody is let in or asked for what is left."""
+        is_nearly_one = isinstance(decision, Grant) or decision.reason is DenyReason.SECOND_FACTOR_MISSING
+        return Deny(DenyReason.LOCKED_OUT) if is_nearly_one and self._hold_off.is_active(at) else decision
 
     def note_decision(self, decision: Decision, judge: LivenessJudge, track: Track, *, at: float) -> None:
         """Count attacks and failed challenges; both make the door wait.

@@ -18,6 +18,7 @@ from device.types import (
     Deny,
     DenyReason,
     Evidence,
+    FactorAwaited,
     FactorFailed,
     FactorFault,
     FactorGiven,
@@ -80,6 +81,7 @@ def door_rules(settings: RuleSettings) -> tuple[Rule, ...]:
         person_is_valid_now,
         inside_schedule(settings.schedules),
         second_factor_is_given(demands),
+        nobody_else_was_asked,
     )
 
 
@@ -224,6 +226,15 @@ def second_factor_is_given(demands: tuple[Demand, ...]) -> Rule:
         return Deny(DenyReason.SECOND_FACTOR_MISSING) if any(demand(evidence) for demand in demands) else None
 
     return rule
+
+
+def nobody_else_was_asked(evidence: Evidence) -> Deny | None:
+    """Objects when the visit's second factor is asked of another person than the one who matches now."""
+    factor = evidence.second_factor
+    if not isinstance(factor, FactorAwaited | FactorGiven):
+        return None
+    is_same = evidence.person is not None and factor.person == evidence.person.person
+    return None if is_same else Deny(DenyReason.AMBIGUOUS)
 
 
 FAULT_REASONS: dict[FactorFault, DenyReason] = {

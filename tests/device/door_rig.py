@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 
 import msgspec
 from builders import make_face, make_frame, make_image, make_match, make_mesh, make_person
-from fakes import FakeAudit, FakeDetector, FakeDoor, FakeExtractor, FakeFitter, FakeGallery, FakeMotion, FakeTexture
+from fakes import (
+    FakeAudit,
+    FakeDetector,
+    FakeDoor,
+    FakeExtractor,
+    FakeFitter,
+    FakeGallery,
+    FakeKeypad,
+    FakeMotion,
+    FakePins,
+    FakeTexture,
+)
 
 from device.app import earliest_time
 from device.camera.checks import StreamGuard
@@ -16,6 +28,7 @@ from device.liveness.solidity import Motion
 from device.loop import Decided, DoorLoop, Surroundings, Vision
 from device.policy.decide import Policy, decide
 from device.policy.rules import Rule, RuleSettings, door_rules
+from device.second_factor import Inquiry, NoInquiry
 from device.stopwatch import Stopwatch
 from device.types import Face, Mesh
 from device.vision.mesh import face_box
@@ -38,9 +51,13 @@ class DoorRig:
         audit: FakeAudit | None = None,
         motion: Motion | None = None,
         guard: StreamGuard | None = None,
+        pins: FakePins | None = None,
         **settings: dict[str, object],
     ) -> None:
-        """`settings` are changes by section, such as recognition={"min_frames": 3}."""
+        """With `pins` there is a keypad, and its worker looks once a frame.
+
+        `settings` are changes by section, such as recognition={"min_frames": 3}.
+        """
         self.settings = msgspec.structs.replace(
             SETTINGS,
             **{name: msgspec.structs.replace(getattr(SETTINGS, name), **keys) for name, keys in settings.items()},
@@ -54,6 +71,8 @@ class DoorRig:
         self.gallery = FakeGallery(make_match(), make_person())
         self.audit = FakeAudit() if audit is None else audit
         self.door = FakeDoor(self.audit)
+        self.keypad, self.pins = FakeKeypad(self.clock), pins
+        self.inquiry = None if pins is None else self._inquiry(pins)
         self.stopwatch = Stopwatch()
         self.clock_is_trusted = True
         self.loop = self._build()
@@ -72,6 +91,7 @@ class DoorRig:
                 door=self.door,
                 clock=self.clock,
                 clock_is_trusted=lambda: self.clock_is_trusted,
+                inquiry=self.inquiry or NoInquiry(),
             ),
             recognition=self.settings.recognition,
             liveness=self.settings.liveness,
@@ -86,8 +106,13 @@ class DoorRig:
                 min_margin=recognition.min_margin,
                 min_frames=recognition.min_frames,
                 clock_must_be_after=earliest_time(policy),
+                second_factor_groups=policy.second_factor_groups,
             )
         )
+
+    def _inquiry(self, pins: FakePins) -> Inquiry:
+        within_s = self.settings.policy.second_factor_within_s
+        return Inquiry(self.keypad, lambda: nullcontext(pins), door=self.door, clock=self.clock, within_s=within_s)
 
     def show(self, frames: int = 1, *, lag_s: float = 0.0) -> list[Decided]:
         """So many further frames, each `lag_s` old when the loop gets it; what was decided on them."""
@@ -95,6 +120,8 @@ class DoorRig:
         for _ in range(frames):
             self.clock.advance(FRAME_S)
             self.detector.faces = [] if self.mesh is None else [make_face(face_box(self.mesh))]
+            if self.inquiry is not None:
+                self.inquiry.poll()
             decided += self.loop.observe(make_frame(at=self.clock.monotonic() - lag_s, image=IMAGE))
         return decided
 

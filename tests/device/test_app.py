@@ -8,11 +8,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from builders import ADA, make_person
-from fakes import FakeAudit, FakeDoor
+from builders import ADA, make_match, make_person
+from fakes import FakeAudit, FakeDoor, FakeKeypad
 
+from device.__main__ import refuse_without_keypad
 from device.app import (
     build_decide,
+    build_inquiry,
     build_texture,
     build_thresholds,
     build_vision,
@@ -25,9 +27,21 @@ from device.app import (
 )
 from device.clock import FakeClock
 from device.config import PolicySettings, Settings, decode_settings
-from device.errors import TargetUnreachableError
+from device.errors import ConfigError, TargetUnreachableError
 from device.stopwatch import Stopwatch
-from device.types import BonaFide, Deny, DenyReason, Evidence, Grant, Match
+from device.types import (
+    BonaFide,
+    Deny,
+    DenyReason,
+    Evidence,
+    FactorAwaited,
+    FactorFailed,
+    FactorFault,
+    Grant,
+    Match,
+    TrackId,
+)
+from firmware_bridge.errors import CommandRefusedError, DoorUnreachableError
 from models.errors import ModelMissingError
 from models.manifest import Role
 from models.session import RuntimeOptions
@@ -110,6 +124,69 @@ def test_the_least_margin_is_in_the_scores_of_the_network_that_runs(
 
     assert decided(margin * 1.01) == Grant(ADA, Settings().door.release_for_s)
     assert decided(margin * 0.99) == Deny(DenyReason.AMBIGUOUS)
+
+
+def test_who_must_type_a_pin_is_as_configured(standard_networks: Installed) -> None:
+    threshold = build_thresholds(Settings(), standard_networks).choose(2)
+    evidence = Evidence(
+        search=Match(ADA, threshold.score + 0.01, 1.0, threshold),
+        person=make_person(groups=("vault",)),
+        pad=BonaFide(()),
+        frames=Settings().recognition.min_frames,
+        captured_at=1000.0,
+        decided_at=1000.1,
+        now=datetime(2026, 6, 1, tzinfo=UTC),
+        clock_is_trusted=True,
+    )
+
+    def decided(groups: str) -> object:
+        policy = f"[policy]\nsecond_factor_groups = {groups}\n".encode()
+        return build_decide(decode_settings(policy), standard_networks)(evidence)
+
+    missing = Deny(DenyReason.SECOND_FACTOR_MISSING)
+    assert decided("[]") == decided("['staff']") == Grant(ADA, Settings().door.release_for_s)
+    assert decided("['staff', 'vault']") == decided("['everyone']") == missing
+
+
+@pytest.mark.parametrize("within_s", [3.0, 15.0])
+def test_how_long_the_door_waits_for_a_pin_is_as_configured(tmp_path: Path, within_s: float) -> None:
+    text = f"[site]\nstate_folder = '{tmp_path}'\n[policy]\nsecond_factor_within_s = {within_s}\n"
+    clock = FakeClock()
+    keypad = FakeKeypad(clock)
+    inquiry = build_inquiry(decode_settings(text.encode()), keypad, door=FakeDoor(), clock=clock)
+    missing = Deny(DenyReason.SECOND_FACTOR_MISSING)
+    inquiry.consider(TrackId(1), evidence_of(clock), missing)
+    clock.advance(within_s - 0.1)
+    assert inquiry.factor_of(TrackId(1)) == FactorAwaited(ADA)
+    clock.advance(0.2)
+    assert inquiry.factor_of(TrackId(1)) == FactorFailed(FactorFault.LATE)
+
+
+def test_a_keypad_at_a_door_whose_collection_is_gone_is_no_way_in(tmp_path: Path) -> None:
+    clock = FakeClock()
+    settings = decode_settings(f"[site]\nstate_folder = '{tmp_path}'\n".encode())
+    inquiry = build_inquiry(settings, FakeKeypad(clock), door=FakeDoor(), clock=clock)
+    inquiry.consider(TrackId(1), evidence_of(clock), Deny(DenyReason.SECOND_FACTOR_MISSING))
+    inquiry.poll()
+    assert inquiry.factor_of(TrackId(1)) == FactorFailed(FactorFault.UNAVAILABLE)
+
+
+def test_a_door_that_asks_for_pins_starts_with_a_keypad_only() -> None:
+    keypad = FakeKeypad(FakeClock())
+    refuse_without_keypad(keypad)
+    keypad.fault = DoorUnreachableError("gone")  # it may come back
+    refuse_without_keypad(keypad)
+    keypad.fault = CommandRefusedError("the door refuses: this door has no such thing (not_fitted)")
+    with pytest.raises(ConfigError, match=r"^\[policy\] second_factor_groups: PINs need a keypad") as caught:
+        refuse_without_keypad(keypad)
+    assert caught.value.exit_code == 78
+
+
+def evidence_of(clock: FakeClock) -> Evidence:
+    """Ada, to whom nothing but the second factor is missing."""
+    match = make_match()
+    now = clock.monotonic()
+    return Evidence(match, make_person(), BonaFide(()), 5, now, now, clock.now(), clock_is_trusted=True)
 
 
 @pytest.mark.parametrize(("profile", "least"), [("standard_networks", 0.35), ("pip_only_networks", 0.9)])

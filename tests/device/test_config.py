@@ -104,6 +104,11 @@ def test_a_number_that_makes_no_sense_is_refused_whatever_the_key(section: str, 
     assert f"[{section}] {key}: expected" in refusal(f"[{section}]\n{key} = {value}\n")
 
 
+@pytest.mark.parametrize("name", ["", " vault", "vault ", "cafe\u0301"])
+def test_a_group_that_nobody_could_be_in_is_refused_since_nobody_would_be_asked(name: str) -> None:
+    assert "second_factor_groups" in refusal(f"[policy]\nsecond_factor_groups = ['staff', '{name}']\n")
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

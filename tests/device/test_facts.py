@@ -23,11 +23,17 @@ from device.types import (
     Deny,
     DenyReason,
     Evidence,
+    FactorAwaited,
+    FactorFailed,
+    FactorFault,
+    FactorGiven,
+    FactorNotAsked,
     Grant,
     MissingCue,
     NotChecked,
     PadVerdict,
     Pose,
+    SecondFactor,
     TrackId,
     Undecided,
 )
@@ -112,6 +118,20 @@ def test_a_non_match_says_how_near_the_nearest_was(best: float | None, told: flo
 )
 def test_every_verdict_on_liveness_is_told(pad: PadVerdict, told: dict[str, object]) -> None:
     assert decision_facts(visit(), replace(EVIDENCE, pad=pad), DENY)["liveness"] == {"mode": "cooperative", **told}
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"),
+    [
+        (FactorNotAsked(), None),
+        (FactorAwaited(ADA), {"state": "awaited", "person": ADA}),
+        (FactorGiven(ADA), {"state": "given", "person": ADA}),
+        (FactorFailed(FactorFault.LATE), {"state": "failed", "fault": "late"}),
+    ],
+)
+def test_what_became_of_a_second_factor_is_told(factor: SecondFactor, told: object) -> None:
+    facts = decision_facts(visit(), replace(EVIDENCE, second_factor=factor), GRANT)
+    assert facts.get("second_factor") == told
 
 
 def test_without_evidence_there_is_the_visit_and_the_reason() -> None:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 
 from builders import ADA, make_match, make_mesh, make_nonmatch, make_person, make_template
 from door_rig import DoorRig
-from fakes import FakeTexture
+from fakes import FakePins, FakeTexture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from device.errors import CollectionError
 from device.loop import Decided
-from device.types import BonaFide, Deny, Grant, Match, Pose
+from device.types import BonaFide, Deny, FactorGiven, Grant, Match, Pose
 from firmware_bridge.errors import CommandRefusedError, DoorUnreachableError
 
+PIN = "2583"
 GALLERY = {
     "match": make_match(),
     "look-alike": make_match(margin=0.0),
@@ -48,6 +49,8 @@ class Moment:
     disk_is_full: bool = False
     collection_is_broken: bool = False
     clock_is_trusted: bool = True
+    keys: str = ""  # typed just before the frames
+    keypad_is_gone: bool = False
 
 
 GOOD = Moment()
@@ -61,6 +64,8 @@ faults = st.one_of(
     st.sampled_from([*FAULTS]).map(lambda door: {"door": door}),
     st.sampled_from(["disk_is_full", "collection_is_broken"]).map(lambda key: {key: True}),
     st.just({"clock_is_trusted": False}),
+    st.sampled_from([f"{PIN}#", PIN[:2], f"{PIN[2:]}#", "*", "#", "7139#"]).map(lambda keys: {"keys": keys}),
+    st.just({"keypad_is_gone": True}),
 )
 moments = st.builds(
     lambda frames, changes: replace(GOOD, frames=frames, **{k: v for change in changes for k, v in change.items()}),
@@ -82,6 +87,8 @@ def live(rig: DoorRig, moment: Moment) -> list[Decided]:
     rig.door.fault = FAULTS[moment.door]
     rig.audit.capacity = len(rig.audit.events) if moment.disk_is_full else None
     rig.clock_is_trusted = moment.clock_is_trusted
+    rig.keypad.fault = DoorUnreachableError("gone") if moment.keypad_is_gone else None
+    rig.keypad.type(moment.keys)
     decided = []
     for _ in range(moment.frames):
         before = len(rig.door.releases)
@@ -141,6 +148,43 @@ def test_a_release_always_rests_on_everything_that_it_must(story: list[Moment]) 
     decided = [one for moment in story for one in live(rig, moment)]
     decided += rig.loop.conclude()
     check(rig, decided)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(moments, min_size=1, max_size=10))
+def test_where_a_pin_is_asked_for_a_release_also_rests_on_it(story: list[Moment]) -> None:
+    rig = asking_rig()
+    decided: list[Decided] = []
+    for moment in [*story, GOOD]:
+        decided += live(rig, moment)
+    decided += rig.loop.conclude()
+    check(rig, decided)
+    for one in decided:
+        if isinstance(one.decision, Grant):
+            assert one.evidence is not None
+            assert one.evidence.second_factor == FactorGiven(one.decision.person)
+    given = [facts["second_factor"] for kind, facts in rig.audit.events if kind == "decision.granted"]
+    assert given == [{"state": "given", "person": ADA}] * len(given)
+    assert rig.pins is not None
+    assert len(given) <= len(rig.pins.tries)
+
+
+def test_a_story_with_the_right_keys_is_a_grant_so_that_the_above_is_not_about_nothing() -> None:
+    rig = asking_rig()
+    story = [replace(GOOD, frames=8), replace(GOOD, keys=f"{PIN[:2]}"), replace(GOOD, keys=f"{PIN[2:]}#")]
+    check(rig, decided := [one for moment in story for one in live(rig, moment)])
+    assert [one.decision for one in decided] == [Grant(ADA, 5.0)]
+
+
+def asking_rig() -> DoorRig:
+    """Everybody is asked for a PIN there."""
+    return DoorRig(
+        texture=FakeTexture(),
+        pins=FakePins({ADA: PIN}),
+        liveness={"mode": "passive"},
+        recognition={"repeat_after_s": 0.2, "repeat_after_grant_s": 0.3},
+        policy={"second_factor_groups": ("everyone",), "second_factor_within_s": 3.0},
+    )
 
 
 def test_a_good_story_is_a_grant_so_that_the_above_is_not_about_nothing() -> None:

@@ -109,3 +109,9 @@ def test_nothing_outweighs_an_attack() -> None:
 def test_whoever_is_seen_to_live_is_not_asked_where_it_only_stands_in() -> None:
     assert isinstance(GOOD.pad, BonaFide)
     assert decided(GOOD, STANDS_IN) == Grant(ADA, 5.0)
+
+
+@pytest.mark.parametrize("factor", [FactorAwaited(GRACE), FactorGiven(GRACE)])
+def test_who_needs_none_is_not_let_in_by_a_visit_in_which_another_is_asked(factor: SecondFactor) -> None:
+    assert decided(GOOD, FOR_VAULT, factor) == Deny(DenyReason.AMBIGUOUS)
+    assert decided(GOOD, FOR_VAULT, replace(factor, person=ADA)) == Grant(ADA, 5.0)
