@@ -87,8 +87,8 @@ def check_pin(digits: str) -> str:
     """The digits, when they will do for a PIN. Raises WeakPinError with a sentence that does not repeat them.
 
     Refused are what people choose first: of 3.4 million leaked four-digit PINs nearly a fifth were 1234, 1111 or 0000
-    (DataGenetics, 2012). Any blacklist of more than the worst few buys little where tries are limited (Markert and
-    others, "This PIN Can Be Easily Guessed", IEEE S&P 2020).
+    (DataGenetics, 2012). Where tries are limited a short blacklist buys little; one of a tenth of all PINs buys
+    more and annoys more (Markert and others, "This PIN Can Be Easily Guessed", IEEE S&P 2020).
     """
     if not is_pin_like(digits):
         raise WeakPinError(f"a PIN has {MIN_DIGITS} to {MAX_DIGITS} digits and nothing else")
