@@ -21,7 +21,7 @@ LINE_AT_MOST = 64  # characters read from standard input; no PIN is nearly as lo
 def pin(settings: Settings, /, *, person: str, clear: bool, from_stdin: bool, as_json: bool) -> None:
     """Give PERSON (name, id or external id) a PIN of 4 to 12 digits, typed twice and not shown.
 
-    A new PIN ends every block that wrong ones had earned.
+    A door asks the people of [policy] second_factor_groups for it. A new PIN ends every block.
     """
     from enroll.registry import open_existing_registry, reading_collection
 
