@@ -24,9 +24,9 @@ def backup(settings: Settings, /, *, file: Path) -> None:
     """Copy the collection to FILE while doors go on. It is worth nothing without the site key."""
     from device.audit.kinds import AuditKind
     from device.collection.snapshot import write_copy
-    from enroll.registry import open_registry
+    from enroll.registry import open_existing_registry
 
-    with open_registry(settings) as registry:
+    with open_existing_registry(settings) as registry:
         write_copy(registry.collection, file, audit_sequence=registry.audit.head().sequence)
         people = len(registry.collection.facts())
         registry.audit.append(AuditKind.COLLECTION_BACKED_UP, {"people": people})

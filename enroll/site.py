@@ -45,9 +45,9 @@ def init(settings: Settings, /) -> None:
 @click.pass_obj
 def show(settings: Settings, /, *, as_json: bool) -> None:
     """Show which key and which generation of templates are in use."""
-    from device.collection.store import open_collection
+    from enroll.registry import reading_collection
 
-    with open_collection(settings.collection_file) as collection:
+    with reading_collection(settings) as collection:
         seal = collection.seal_in_use()
     if as_json:
         print_json({"site_key": seal.key_id, "generation": seal.generation})

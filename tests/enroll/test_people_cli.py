@@ -25,7 +25,17 @@ def enrol(lintel: Lintel, *names: str) -> list[str]:
         return list(ids)
 
 
-@pytest.mark.parametrize("reading", [["people", "list"], ["people", "list", "--json"], ["collection", "check"]])
+READING = [
+    ["people", "list"],
+    ["people", "list", "--json"],
+    ["collection", "check"],
+    ["collection", "backup", "/nowhere/copy.db"],
+    ["site", "show"],
+    ["site", "show", "--json"],
+]
+
+
+@pytest.mark.parametrize("reading", READING)
 def test_reading_where_nobody_was_enrolled_is_one_sentence_and_makes_nothing(
     lintel: Lintel, reading: list[str]
 ) -> None:

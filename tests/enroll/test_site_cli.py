@@ -29,6 +29,7 @@ def test_the_site_key_is_made_once_and_never_shown(lintel: Lintel) -> None:
     secret = (lintel.state / "site.key").read_text().partition(":")[2].strip()
     assert "A new site key" in first.out
     assert "The site key" in again.out
+    enrol(lintel)  # nobody: a collection alone
     for said in (first, again, lintel("site", "show"), lintel("site", "show", "--json")):
         assert secret not in said.out + said.err
 
