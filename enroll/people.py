@@ -18,6 +18,7 @@ COMMANDS = {
     "rename": ("enroll.people_change:rename", "Give somebody another name."),
     "resume": ("enroll.people_change:resume", "Let somebody in again who was suspended or retired."),
     "retire": ("enroll.people_change:retire", "Let the door forget somebody of whom everything is kept."),
+    "show": ("enroll.people_show:show", "Show what is held about somebody."),
     "suspend": ("enroll.people_change:suspend", "Let somebody in no more until they are resumed."),
 }
 

@@ -66,7 +66,7 @@ MEANINGS: dict[AuditKind, str] = {
     AuditKind.PERSON_REFUSED: "Somebody was not enrolled at the camera; facts say why, and never who.",
     AuditKind.PERSON_CHANGED: "A person's facts or references changed.",
     AuditKind.PERSON_RETIRED: "The door knows a person no more, of whom everything is still kept; facts say why.",
-    AuditKind.PERSON_EXPORTED: "All that is held about a person was handed out; facts say whether photos and templates, too.",
+    AuditKind.PERSON_EXPORTED: "All that is held about a person was handed out; facts say whether templates, too.",
     AuditKind.PERSON_ERASED: "A person and all their references were destroyed; this fact remains.",
     AuditKind.SITE_KEY_ROTATED: "Everything was sealed anew with another site key; facts name both keys' ids.",
     AuditKind.SITE_TEMPLATES_REVOKED: "All templates were turned by a new secret; those of before match nobody.",
