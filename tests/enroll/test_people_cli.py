@@ -61,6 +61,7 @@ def test_the_list_as_json_has_every_fact(lintel: Lintel) -> None:
             {
                 "id": ada,
                 "name": "Ada",
+                "external_id": None,
                 "references": 1,
                 "models": ["model-a"],
                 "suspended": False,
@@ -68,6 +69,7 @@ def test_the_list_as_json_has_every_fact(lintel: Lintel) -> None:
                 "valid_until": None,
                 "groups": [],
                 "created_at": "2026-01-05T09:00:00Z",
+                "retired_at": None,
             }
         ]
     ]
