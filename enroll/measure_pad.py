@@ -88,15 +88,15 @@ def _capture(settings: Settings, folder: Path | None, options: dict[str, Any]) -
 def in_mode(liveness: LivenessSettings, mode: str, *, is_simulated: bool) -> LivenessSettings:
     """The configured thresholds in another mode; simulations without texture, for a puppet's skin is a photo.
 
-    Raises ConfigError for mode off, in which there is nothing to measure, and for mode light without an emitter or
-    with simulated people, who stand before no lamps here.
+    Simulated people stand before two lamps, "left" and "right" where none is configured. Raises ConfigError for mode
+    off, in which there is nothing to measure, and for mode light without an emitter or simulated ones.
     """
     if mode not in MODES:
         raise ConfigError(
             f"[liveness] mode {mode} cannot be measured on recordings; name --mode {', --mode '.join(MODES)}"
         )
-    if mode == "light" and is_simulated:
-        raise ConfigError("[liveness] mode light cannot be measured with --simulate; capture attempts at the door")
+    if mode == "light" and is_simulated and not liveness.light_left:
+        liveness = msgspec.structs.replace(liveness, light_left="left", light_right="right")
     if mode == "light" and not liveness.light_left:
         raise ConfigError("[liveness] light_left must name an emitter in mode light")
     use_texture = liveness.use_texture and not is_simulated
@@ -144,7 +144,7 @@ def _present(
         showings = find_showings(folder, keys=KeyFolder(settings.state_folder))
     else:
         portraits = list(_portraits(stand, options["portraits"], options["attempts"] or 10))
-        showings = simulate(portraits, seed=options["seed"], is_asked=liveness.mode != "passive")
+        showings = simulate(portraits, seed=options["seed"], mode=liveness.mode)
     for showing in showings:
         yield present(showing, stand)
 

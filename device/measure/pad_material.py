@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 
 from device.collection.keys import KeyFolder
 from device.errors import CaptureUnreadableError, VideoUnreadableError
+from device.liveness.light import LightCode
 from device.measure.capture_file import SUFFIX, read_frames, read_live
 from device.measure.pad import BONA_FIDE, Showing
+from device.measure.simulate.lamps import Conditions, LampCamera, Subject, light_up
+from device.measure.simulate.posture import Posture
 from device.types import Image, Mesh
 
 VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif", ".m4v"})
@@ -23,6 +27,7 @@ SIMULATED_FRAMES = 90
 FOLLOWER_FRAMES = 150  # ten seconds for somebody who is asked
 Seen: TypeAlias = tuple[float, Image]  # seconds, and the picture
 
+# In mode light the species are those of Subject, in device/measure/simulate/lamps.py.
 SPECIES = ("flat_print", "bent_print", "screen_replay", "injected_recording")
 
 
@@ -47,15 +52,19 @@ def find_showings(folder: Path, *, keys: KeyFolder) -> list[Showing]:
     return showings
 
 
-def simulate(portraits: Sequence[tuple[Image, Mesh]], *, seed: int, is_asked: bool) -> Iterator[Showing]:
-    """Simulated people and attacks from portraits and their meshes, each with its own seed.
+def simulate(portraits: Sequence[tuple[Image, Mesh]], *, seed: int, mode: str) -> Iterator[Showing]:
+    """Simulated people and attacks from portraits and their meshes, for a liveness mode, each with its own seed.
 
-    For each portrait: a puppet (bona fide; with `is_asked` one that does what the door asks for), the portrait printed
-    flat and bent and waved, and the puppet's walk-up replayed on a screen and injected into the stream.
+    For each portrait: a puppet (bona fide; in modes that ask one that does what the door asks for), the portrait
+    printed flat and bent and waved, and the puppet's walk-up replayed on a screen and injected into the stream. In mode
+    light: a face, two prints, a screen and an injection that stand still but for swaying before the door's two lamps.
     """
     for number, (image, mesh) in enumerate(portraits):
         own = seed * 100_003 + number
-        yield _person(image, mesh, own, is_asked=is_asked)
+        if mode == "light":
+            yield from (_lit(subject, image, mesh, own) for subject in Subject)
+            continue
+        yield _person(image, mesh, own, is_asked=mode != "passive")
         for species in SPECIES:
             yield Showing(species, f"{species}-{own}", partial(_attack, species, image, mesh, own))
 
@@ -77,6 +86,40 @@ def _person(image: Image, mesh: Mesh, seed: int, *, is_asked: bool) -> Showing:
         follower.show(prompt, t_s=t_s)
 
     return Showing(BONA_FIDE, f"puppet-{seed}", frames, tell if is_asked else None)
+
+
+def draw_conditions(source: random.Random) -> Conditions:
+    """The light at one attempt away from the sun: the lamps give 5 to 63 % of the ambient light at 600 mm."""
+    return Conditions(
+        lamp=0.05 * 12.6 ** source.random(),
+        exposure=source.uniform(0.4, 1.2),
+        noise=source.uniform(1.0, 4.0),
+        sway_mm=source.uniform(2.0, 15.0),
+        shutter_s=source.uniform(0.005, 0.03),
+        readout_s=source.uniform(0.0, 0.03),
+        latency_s=source.uniform(0.0, 0.12),
+    )
+
+
+def _lit(subject: Subject, image: Image, mesh: Mesh, seed: int) -> Showing:
+    """Somebody or something before the door's lamps; all subjects of one seed stand in the same light and place."""
+    source = random.Random(seed)  # noqa: S311 (a simulated visitor is not a secret)
+    conditions = draw_conditions(source)
+    posture = Posture(yaw_deg=source.uniform(-8.0, 8.0), distance_mm=source.uniform(450.0, 750.0))
+    cameras: list[LampCamera] = []
+
+    def frames() -> Iterator[Seen]:
+        lit = light_up(image, mesh, subject=subject, posture=posture, conditions=conditions)
+        cameras[:] = [LampCamera(lit, conditions=conditions, seed=seed)]
+        for t_s in moments(SIMULATED_FRAMES):
+            at, picture, _ = cameras[0].shoot(t_s)
+            yield at, picture
+
+    def flash(code: LightCode, now: float) -> float:
+        return cameras[0].flash(code, now)
+
+    species = BONA_FIDE if subject is Subject.FACE else subject.value
+    return Showing(species, f"{subject.value}-{seed}", frames, flashed=flash)
 
 
 def _attack(species: str, image: Image, mesh: Mesh, seed: int) -> Iterator[Seen]:

@@ -87,34 +87,59 @@ def light_up(image: Image, mesh: Mesh, *, subject: Subject, posture: Posture, co
     return Lit(ambient, sides[0], sides[1], lens.project(points))
 
 
-def film(
-    lit: Lit, code: LightCode, *, conditions: Conditions, rate_hz: float, seed: int
-) -> list[tuple[float, Image, Mesh]]:
-    """The camera's frames while the code runs from time 0 on: capture time, picture, mesh."""
-    import cv2
+class LampCamera:
+    """The camera of a door with two lamps, before which `lit` stands and sways. One frame at a time, in order."""
 
-    source = random.Random(seed)  # noqa: S311 (a simulated visitor is not a secret)
-    grain = np.random.default_rng(seed)
-    phases = [source.uniform(0, 6.28) for _ in range(4)]
-    rows = np.arange(lit.ambient.shape[0]) / lit.ambient.shape[0]
-    frames = []
-    for number in range(int((code.duration_s + code.step_s) * rate_hz)):
-        at = number / rate_hz + source.uniform(-0.003, 0.003)
-        starts = at + rows * conditions.readout_s - conditions.latency_s
-        shares = [_lit_share(code, starts, conditions.shutter_s, side)[:, None, None] for side in (0, 1)]
-        scene = lit.ambient + shares[0] * lit.left + shares[1] * lit.right
-        levels = 255.0 * np.clip(scene * conditions.exposure, 0.0, 1.0) ** (1 / GAMMA)
-        x, y = (conditions.sway_mm * 0.7 * np.sin(1.9 * at * (1 + i / 3) + phases[i]) for i in (0, 1))
+    def __init__(self, lit: Lit, *, conditions: Conditions, seed: int) -> None:
+        self._lit, self._conditions = lit, conditions
+        self._source = random.Random(seed)  # noqa: S311 (a simulated visitor is not a secret)
+        self._grain = np.random.default_rng(seed)
+        self._phases = [self._source.uniform(0, 6.28) for _ in range(4)]
+        self._rows = np.arange(lit.ambient.shape[0]) / lit.ambient.shape[0]
+        self._code: LightCode | None = None
+        self._began_at = 0.0
+
+    def flash(self, code: LightCode, began_at: float) -> float:
+        """The lamps begin the code; returns when the door believes that they began, seconds."""
+        self._code, self._began_at = code, began_at
+        return began_at
+
+    def shoot(self, due_s: float) -> tuple[float, Image, Mesh]:
+        """The frame due at `due_s`: when it was captured, its picture, (360, 480, 3) uint8 BGR, and the true mesh."""
+        import cv2
+
+        at = due_s + self._source.uniform(-0.003, 0.003)
+        levels = 255.0 * np.clip(self._scene(at) * self._conditions.exposure, 0.0, 1.0) ** (1 / GAMMA)
+        x, y = (self._conditions.sway_mm * 0.7 * np.sin(1.9 * at * (1 + i / 3) + self._phases[i]) for i in (0, 1))
         moved = cv2.warpAffine(
             levels.astype(np.float32),
             np.array([[1, 0, x], [0, 1, y]], np.float32),
             levels.shape[1::-1],
             borderMode=cv2.BORDER_REPLICATE,
         )
-        noisy = moved + grain.normal(0.0, conditions.noise, moved.shape)
-        points = np.column_stack([lit.points + np.array([x, y]) + grain.normal(0, 0.3, (1, 2)), np.zeros(FACE_POINTS)])
-        frames.append((at, np.clip(noisy, 0, 255).astype(np.uint8), Mesh(points.astype(np.float32), 1.0)))
-    return frames
+        noisy = moved + self._grain.normal(0.0, self._conditions.noise, moved.shape)
+        seen = self._lit.points + np.array([x, y]) + self._grain.normal(0, 0.3, (1, 2))
+        points = np.column_stack([seen, np.zeros(FACE_POINTS)])
+        return at, np.clip(noisy, 0, 255).astype(np.uint8), Mesh(points.astype(np.float32), 1.0)
+
+    def _scene(self, at: float) -> Light:
+        """The light that falls on each row while it is exposed."""
+        if self._code is None:
+            return self._lit.ambient
+        starts = at + self._rows * self._conditions.readout_s - self._conditions.latency_s - self._began_at
+        shutter_s = self._conditions.shutter_s
+        shares = [_lit_share(self._code, starts, shutter_s, side)[:, None, None] for side in (0, 1)]
+        scene: Light = self._lit.ambient + shares[0] * self._lit.left + shares[1] * self._lit.right
+        return scene
+
+
+def film(
+    lit: Lit, code: LightCode, *, conditions: Conditions, rate_hz: float, seed: int
+) -> list[tuple[float, Image, Mesh]]:
+    """The camera's frames while the code runs from time 0 on: capture time, picture, mesh."""
+    camera = LampCamera(lit, conditions=conditions, seed=seed)
+    camera.flash(code, 0.0)
+    return [camera.shoot(number / rate_hz) for number in range(int((code.duration_s + code.step_s) * rate_hz))]
 
 
 def _lit_share(code: LightCode, starts: NDArray[np.float64], shutter_s: float, side: int) -> NDArray[np.float32]:

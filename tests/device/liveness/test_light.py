@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from device.config import LivenessSettings
 from device.liveness.light import LightAnswer, LightCode, LightEcho, LightReading, draw_code, judge_light, read_light
-from device.measure.simulate.lamps import Conditions, Subject, film, light_up
+from device.measure.simulate.lamps import Conditions, LampCamera, Subject, film, light_up
 from device.measure.simulate.posture import Posture
 from device.types import Image, Mesh
 
@@ -56,6 +56,20 @@ def test_a_print_answers_flat_however_it_is_bent(person: tuple[Image, Mesh], sub
 @pytest.mark.parametrize("subject", [Subject.SCREEN, Subject.INJECTION])
 def test_what_shines_by_itself_is_never_a_face(person: tuple[Image, Mesh], subject: Subject) -> None:
     assert echo_of(person, subject).answer in {LightAnswer.SILENT, LightAnswer.UNKNOWN}
+
+
+@pytest.mark.parametrize(("is_flashed", "answer"), [(True, LightAnswer.FACE), (False, LightAnswer.UNKNOWN)])
+def test_a_camera_sees_the_lamps_from_the_moment_they_are_told(
+    person: tuple[Image, Mesh], is_flashed: bool, answer: LightAnswer
+) -> None:
+    lit = light_up(*person, subject=Subject.FACE, posture=Posture(distance_mm=560.0), conditions=INDOORS)
+    camera, code, readings = LampCamera(lit, conditions=INDOORS, seed=1), draw_code(PAIR, random.Random(1)), []
+    for number in range(70):
+        if number == 15 and is_flashed:
+            assert camera.flash(code, 1.0) == 1.0
+        at, image, mesh = camera.shoot(number / 15)
+        readings.append(read_light(image, mesh, at=at))
+    assert judge_light(code, readings, began_at=1.0, settings=PAIR).answer is answer
 
 
 def test_with_one_emitter_a_face_follows_and_has_no_shape(person: tuple[Image, Mesh]) -> None:

@@ -6,19 +6,25 @@ import json
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.app import build_vision
 from device.collection.keys import KeyFolder
+from device.config import LivenessSettings, decode_settings
 from device.errors import VideoUnreadableError
-from device.measure.pad import BONA_FIDE, Presentation, exact_share, rate, readings
+from device.measure.attempt import Stand
+from device.measure.pad import BONA_FIDE, Presentation, exact_share, present, rate, readings
 from device.measure.pad_material import SPECIES, find_showings, simulate
 from device.measure.pad_plots import write_plots
+from device.stopwatch import Stopwatch
 from device.types import Attack, AttackReason, BonaFide, CueReading, Image, Mesh, MissingCue, NotChecked, Undecided
-from enroll.measure_pad import pad, pad_document
+from enroll.measure_pad import in_mode, pad, pad_document
+from models.store import Installed
 
 CUES = (CueReading("motion.depth", 0.05, 0.034),)
 LIVE, FAKE = BonaFide(CUES), Attack(AttackReason.PLANAR, CUES)
@@ -116,7 +122,7 @@ def test_a_folder_without_material_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_simulation_shows_every_species_and_a_person_who_can_be_asked(portrait: Image, portrait_mesh: Mesh) -> None:
-    showings = list(simulate([(portrait, portrait_mesh)], seed=1, is_asked=True))
+    showings = list(simulate([(portrait, portrait_mesh)], seed=1, mode="challenge"))
     assert [one.species for one in showings] == [BONA_FIDE, *SPECIES]
     assert [one.told is not None for one in showings] == [True] + [False] * len(SPECIES)
     first = [next(one.frames())[1] for one in showings]
@@ -128,3 +134,31 @@ def test_a_folder_or_a_simulation_must_be_named_and_not_both(arguments: list[str
     result = CliRunner().invoke(pad, arguments)
     assert result.exit_code == 2
     assert "FOLDER" in result.output
+
+
+@pytest.fixture
+def lamps_stand(networks: Installed) -> Stand:
+    liveness = in_mode(LivenessSettings(), "light", is_simulated=True)
+    settings = msgspec.structs.replace(decode_settings(b""), liveness=liveness)
+    return Stand(lambda: build_vision(settings, networks, Stopwatch()), liveness, None)
+
+
+def test_before_the_simulated_lamps_a_face_passes_and_its_print_does_not(
+    lamps_stand: Stand, portrait: Image, portrait_mesh: Mesh
+) -> None:
+    showings = {one.species: one for one in simulate([(portrait, portrait_mesh)], seed=4, mode="light")}
+    assert list(showings) == [BONA_FIDE, "flat_print", "bent_print", "screen", "injection"]
+    assert isinstance(present(showings[BONA_FIDE], lamps_stand).verdict, BonaFide)
+    verdict = present(showings["flat_print"], lamps_stand).verdict
+    assert isinstance(verdict, Attack)
+    assert verdict.reason is AttackReason.LIGHT
+
+
+def test_simulated_people_stand_before_the_configured_emitters_or_before_two() -> None:
+    assert _emitters(in_mode(LivenessSettings(), "light", is_simulated=True)) == ("left", "right")
+    only = LivenessSettings(light_left="white")
+    assert _emitters(in_mode(only, "light", is_simulated=True)) == ("white", "")
+
+
+def _emitters(liveness: LivenessSettings) -> tuple[str, str]:
+    return liveness.light_left, liveness.light_right
