@@ -72,15 +72,29 @@ def retire(settings: Settings, /, *, person: str, as_json: bool) -> None:
 @person_argument
 @click.option("--add", multiple=True, metavar="GROUP", help="Put them into this group; may be repeated.")
 @click.option("--remove", multiple=True, metavar="GROUP", help="Take them out of this group; may be repeated.")
+@click.option("--set", "exactly", multiple=True, metavar="GROUP", help="This group and no other; may be repeated.")
 @json_option
 @click.pass_obj
-def groups(settings: Settings, /, *, person: str, add: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> None:
-    """Change the groups of PERSON. The audit keeps the names of groups."""
+def groups(
+    settings: Settings,
+    /,
+    *,
+    person: str,
+    add: tuple[str, ...],
+    remove: tuple[str, ...],
+    exactly: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Change the groups of PERSON; --set "" takes them out of all. The audit keeps the names of groups."""
+    if exactly and (add or remove):
+        raise click.UsageError("--set excludes --add and --remove")
     more, fewer = (set(_cleaned(clean_groups, names)) for names in (add, remove))
+    only = _cleaned(clean_groups, () if exactly == ("",) else exactly)
 
     def change(registry: Registry, one: Person) -> bool:
         return registry.change_facts(
-            one.id, lambda facts: replace(facts, groups=tuple(sorted((set(facts.groups) | more) - fewer)))
+            one.id,
+            lambda facts: replace(facts, groups=only if exactly else tuple(sorted((set(facts.groups) | more) - fewer))),
         )
 
     _change(settings, person, change, as_json=as_json)

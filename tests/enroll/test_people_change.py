@@ -71,3 +71,20 @@ def test_where_nobody_was_enrolled_nothing_is_made(lintel: Lintel, verb: list[st
     assert said.exit_code == 85
     assert "does not exist" in said.sentence()
     assert not lintel.state.exists()
+
+
+def groups(lintel: Lintel) -> list[str]:
+    (listed,) = lintel("people", "list", "--json").json_lines()
+    (person,) = listed
+    return list(person["groups"])
+
+
+def test_groups_can_be_set_as_a_whole_and_emptied(lintel: Lintel) -> None:
+    enrol(lintel, "Ada")
+    lintel("people", "groups", "Ada", "--add", "night")
+    lintel("people", "groups", "Ada", "--set", "staff", "--set", "day")
+    assert groups(lintel) == ["day", "staff"]
+    assert lintel("people", "groups", "Ada", "--set", "staff", "--remove", "day").exit_code == 2
+    assert groups(lintel) == ["day", "staff"]
+    lintel("people", "groups", "Ada", "--set", "")
+    assert groups(lintel) == []
