@@ -12,6 +12,7 @@ COMMANDS = {
     "list": ("enroll.people_list:list_", "List everyone enrolled."),
     "migrate": ("enroll.people_migrate:migrate", "Move everyone to the template network that is installed now."),
     "erase": ("enroll.people_erase:erase", "Destroy all that is kept of a person."),
+    "consent": ("enroll.people_consent:consent", "Show or note what somebody agreed to."),
     "expire": ("enroll.people_expire:expire", "Say from when and until when somebody may come in."),
     "external-id": ("enroll.people_change:external_id", "Note how another system calls somebody."),
     "groups": ("enroll.people_change:groups", "Put somebody into groups, or take them out."),
