@@ -122,7 +122,7 @@ class LivenessSettings(Section, frozen=True):
     min_solidity: Ratio = 0.1  # the least share of the picture's motion that follows a face's relief, for a head
     min_change: Ratio = 0.02  # eye distances the picture must have changed before a sheet is called one
     max_flat_solidity: Ratio = 0.2  # the largest such share, for a sheet
-    max_flat_remainder: Ratio = 0.35  # the largest share of that motion which no sheet explains, for a sheet
+    max_flat_remainder: Ratio = 0.45  # the largest share of that motion which no sheet explains, for a sheet
     max_flat_depth: Ratio = 0.7  # the most depth of the mesh for that much change of the picture, for a sheet
     challenge_after_s: Annotated[float, Meta(ge=0.2, le=60.0)] = (
         1.5  # cooperative: undecided for so long, be asked; at once where texture is not used
