@@ -23,6 +23,7 @@ from device.errors import AuditError
 from device.types import PersonFacts, PersonId
 
 Note: TypeAlias = Callable[[AuditKind, Mapping[str, object]], None]
+Draft: TypeAlias = list[tuple[AuditKind, Mapping[str, object]]]
 
 WORDS = {"is_suspended": "suspended"}  # how the audit calls a fact, where not by the field's name
 
@@ -39,6 +40,7 @@ class Registry:
     collection: Collection
     audit: AuditLog
     clock: Clock
+    draft: Draft | None = None  # where a greater change collects its facts, to record all of them at its end
 
     def enrol(self, newcomer: Newcomer, *, how: str) -> PersonId:
         """Enrol a person in one transaction and return the new id.
@@ -137,6 +139,16 @@ class Registry:
             note(AuditKind.PERSON_RETIRED, {"person": person, "why": why})
             return True
 
+    def hand_out(self, person: PersonId, facts: Mapping[str, object], give: Callable[[], None]) -> None:
+        """Record that all that is held about a person leaves, and then let it: `give` is called last.
+
+        What `give` raises passes, and a second fact says that the first is not true.
+        """
+        with self._noting() as note:
+            self.collection.find(person)  # whoever was erased meanwhile is not handed out
+            note(AuditKind.PERSON_EXPORTED, {"person": person, **facts})
+            give()
+
     def erase(self, person: Person) -> bool:
         """Destroy a person's record and references; whether their traces in the write-ahead log are gone, too."""
         with self.recording(AuditKind.PERSON_ERASED, _erasure(person)):
@@ -169,6 +181,9 @@ class Registry:
         noted: list[tuple[AuditKind, object]] = []
 
         def note(kind: AuditKind, facts: Mapping[str, object]) -> None:
+            if self.draft is not None:
+                self.draft.append((kind, facts))
+                return
             self.audit.append(kind, facts)
             noted.append((kind, facts["person"]))
 

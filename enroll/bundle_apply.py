@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +12,13 @@ from pathlib import Path
 from device.audit.kinds import AuditKind
 from device.collection.people import Newcomer, Person
 from device.collection.snapshot import forget_in_snapshots
-from device.errors import AuditError, BundleError, BundleRejectedError, DeviceError
+from device.errors import BundleError, BundleRejectedError, DeviceError
 from device.policy.threshold import ThresholdPolicy
-from device.registry import Registry
+from device.registry import Draft, Registry
 from device.types import PersonFacts
 from enroll.bundle_check import Extract, Plan, Problem, make_plan, refuse_unwanted
 from enroll.bundle_format import Change, Erase, decode_records
+from enroll.bundle_record import record_refusal, take_back_uncommitted
 from enroll.bundle_seal import Bundle, plain_chunks, verified_copy
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,11 @@ def apply_bundle(file: Path, registry: Registry, gates: Gates) -> Applied:
     """Apply a bundle as a whole.
 
     Raises BundleError's leaves, and then nothing changed and the audit says why; CollectionError and AuditError when a
-    file fails, and then nothing changed either.
+    file fails, and then nothing changed either. What an application before this one recorded and could not commit is
+    taken back first.
     """
     seen: list[Bundle] = []
+    take_back_uncommitted(registry)
     try:
         with verified_copy(file, scratch=registry.collection.path.parent) as bundle:
             seen.append(bundle)
@@ -70,7 +73,7 @@ def apply_bundle(file: Path, registry: Registry, gates: Gates) -> Applied:
                 )
             _commit(plan, bundle, registry)
     except BundleError as error:
-        _record_refusal(error, seen, registry)
+        record_refusal(error, _facts(seen[0]) if seen else {}, registry=registry)
         raise
     log.info("bundle.applied", extra={"bundle": bundle.id, "author": bundle.author.author})
     return _applied(bundle, plan, done=len(plan.actions))
@@ -86,31 +89,52 @@ def _applied(bundle: Bundle, plan: Plan, *, done: int) -> Applied:
     return Applied(bundle.id, bundle.author.author, bundle.header.number, done, tuple(plan.problems))
 
 
+def _facts(bundle: Bundle) -> dict[str, object]:
+    return {"bundle": bundle.id, "author": bundle.author.author, "number": bundle.header.number}
+
+
 def _commit(plan: Plan, bundle: Bundle, registry: Registry) -> None:
-    collection, erased = registry.collection, list[Person]()
-    with _all_or_nothing(registry) as noted:
-        if collection.revision() != plan.revision:
-            raise BundleRejectedError("people changed while the bundle was checked; apply it again")
-        facts = {"bundle": bundle.id, "author": bundle.author.author, "number": bundle.header.number}
-        registry.audit.append(AuditKind.BUNDLE_APPLIED, {**facts, "entries": len(plan.actions)})
-        for action in plan.actions:
-            if isinstance(action, Newcomer):
-                noted.append((AuditKind.PERSON_ENROLLED, registry.enrol(action, how="bundle")))
-                continue
-            record, person = action
-            if isinstance(record, Erase):
-                fact = {"person": person.id, "references": sum(person.references.values())}
-                with registry.recording(AuditKind.PERSON_ERASED, fact):
-                    collection.remove(person.id)
-                noted.append((AuditKind.PERSON_ERASED, person.id))
-                erased.append(person)
-            else:
-                registry.change_facts(person.id, _changer(record))
-        collection.note_bundle(bundle.author.author, number=bundle.header.number, bundle=bundle.id)
+    """One transaction of the audit with all facts, and then at once the collection's.
+
+    Two files cannot commit as one: whatever comes in between is seen from the collection afterwards, and taken back.
+    """
+    collection, draft = registry.collection, Draft()
+    facts = _facts(bundle)
+    try:
+        with collection.changing():
+            take_back_uncommitted(registry)
+            erased = _change(plan, replace(registry, draft=draft))
+            collection.note_bundle(bundle.author.author, number=bundle.header.number, bundle=bundle.id)
+            facts |= {"entries": len(plan.actions), "facts": len(draft)}
+            registry.audit.append_all([(AuditKind.BUNDLE_APPLIED, facts), *draft])
+    except BaseException:
+        with contextlib.suppress(DeviceError):  # the first error is told, and the next application tries this again
+            take_back_uncommitted(registry)
+        raise
     for person in erased:
         forget_in_snapshots(collection.path, person.id)
     if erased:
         collection.overwrite_traces()
+
+
+def _change(plan: Plan, registry: Registry) -> list[Person]:
+    """Do everything; who was erased."""
+    if registry.collection.revision() != plan.revision:
+        raise BundleRejectedError("people changed while the bundle was checked; apply it again")
+    erased = []
+    for action in plan.actions:
+        if isinstance(action, Newcomer):
+            registry.enrol(action, how="bundle")
+            continue
+        record, person = action
+        if isinstance(record, Erase):
+            fact = {"person": person.id, "references": sum(person.references.values())}
+            with registry.recording(AuditKind.PERSON_ERASED, fact):
+                registry.collection.remove(person.id)
+            erased.append(person)
+        else:
+            registry.change_facts(person.id, _changer(record))
+    return erased
 
 
 def _changer(record: Change) -> Callable[[PersonFacts], PersonFacts]:
@@ -124,26 +148,3 @@ def _changer(record: Change) -> Callable[[PersonFacts], PersonFacts]:
         )
 
     return change
-
-
-@contextlib.contextmanager
-def _all_or_nothing(registry: Registry) -> Iterator[list[tuple[AuditKind, str]]]:
-    """One transaction. Facts come first; should it fail after them, further facts take them back."""
-    noted: list[tuple[AuditKind, str]] = []
-    try:
-        with registry.collection.changing():
-            yield noted
-    except BaseException:
-        for kind, person in noted:
-            facts = {"at": "collection", "person": person, "of": kind, "fault": f"{kind} was not committed"}
-            with contextlib.suppress(AuditError):  # a full disk refuses this, too; the first error is told
-                registry.audit.append(AuditKind.FAULT, facts)
-        raise
-
-
-def _record_refusal(error: DeviceError, seen: list[Bundle], registry: Registry) -> None:
-    facts: dict[str, object] = {"why": type(error).__name__, "exit_code": error.exit_code}
-    for bundle in seen:
-        facts |= {"bundle": bundle.id, "author": bundle.author.author, "number": bundle.header.number}
-    registry.audit.append(AuditKind.BUNDLE_REFUSED, facts)
-    log.warning("bundle.refused", extra=facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from device.audit.apart import HeadFile
@@ -102,10 +102,20 @@ class AuditLog:
         `kind` is an `AuditKind`; `facts` are JSON values without names of people. Raises AuditError when the event
         cannot be recorded; then it was not, and what it would have allowed must not happen.
         """
-        if kind not in set(AuditKind):
-            raise AuditError(f"{kind!r} is no kind of audit event")
+        return self.append_all([(kind, facts)])
+
+    def append_all(self, events: Sequence[tuple[str, Mapping[str, object]]]) -> int:
+        """Commit several events as one: whatever happens, all of them are in the log, one after the other, or none is.
+
+        Returns the sequence number of the last. Raises ValueError for no events, otherwise as `append` does.
+        """
+        for kind, _ in events:
+            if kind not in set(AuditKind):
+                raise AuditError(f"{kind!r} is no kind of audit event")
+        if not events:
+            raise ValueError("at least one event is appended")
         with self._one_thread, self._apart.locked():
-            return self._append(str(kind), facts)
+            return self._append(*events)
 
     def head(self) -> Head:
         """The end of the chain now."""
@@ -139,15 +149,17 @@ class AuditLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _append(self, kind: str, facts: Mapping[str, object]) -> int:
+    def _append(self, *events: tuple[str, Mapping[str, object]]) -> int:
         with writing(self._database, self.path, AUDIT):
-            event = next_event(_head(self._database), at=self.clock.now(), kind=kind, facts=facts)
-            head = Head(event.sequence, event.hash)
-            signature = self._key.sign(StatementKind.ROW, head, at=event.at).signature
-            self._database.execute(
-                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (event.sequence, event.at, event.kind, event.facts, event.previous, event.hash, signature),
-            )
+            head = _head(self._database)
+            for kind, facts in events:
+                event = next_event(head, at=self.clock.now(), kind=str(kind), facts=facts)
+                head = Head(event.sequence, event.hash)
+                signature = self._key.sign(StatementKind.ROW, head, at=event.at).signature
+                self._database.execute(
+                    "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (event.sequence, event.at, event.kind, event.facts, event.previous, event.hash, signature),
+                )
         self._apart.write(self._key.sign(StatementKind.HEAD, head, at=event.at))
         return event.sequence
 
@@ -175,19 +187,19 @@ class AuditLog:
                 found = self._database.execute(sql, (kept.head.sequence, kept.head.sequence)).fetchone()
             if kept.head.sequence >= archived and found != (kept.head.hash,) and kept.head != EMPTY:
                 lost = {"sequence": kept.head.sequence, "hash": kept.head.hash, "at": kept.at}
-                self._append(AuditKind.AUDIT_TAIL_LOST.value, lost)
+                self._append((AuditKind.AUDIT_TAIL_LOST, lost))
 
     def _note_missing_end(self) -> None:
         """Nothing is kept apart: the log is new, of a version that signed nothing, or somebody took the file away."""
         with sqlite_errors(self.path, AUDIT):
             newest = self._database.execute("SELECT signature FROM event ORDER BY seq DESC LIMIT 1").fetchone()
         if newest == (None,):
-            self._append(AuditKind.AUDIT_SIGNED.value, {"from": _head(self._database).sequence + 1})
+            self._append((AuditKind.AUDIT_SIGNED, {"from": _head(self._database).sequence + 1}))
         elif newest is not None:
             fault = (
                 "what was kept apart about the end of the log is gone; rows after this one's predecessor may be, too"
             )
-            self._append(AuditKind.FAULT.value, {"at": "audit", "fault": fault})
+            self._append((AuditKind.FAULT, {"at": "audit", "fault": fault}))
 
 
 def head_file(log: Path) -> Path:

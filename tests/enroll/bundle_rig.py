@@ -11,7 +11,7 @@ from typing import Any
 
 from builders import make_template
 
-from device.audit.log import AuditLog
+from device.audit.log import AuditLog, reading_audit
 from device.clock import FakeClock
 from device.collection.authority import SigningKey, SiteCard
 from device.collection.people import Reference, vector_bytes
@@ -65,3 +65,19 @@ def bundle(card: SiteCard, records: Sequence[Record], *, number: int = 1, author
     out = io.BytesIO()
     write_bundle(out, header, encode_records(records), card=card, keys=(author, private))
     return out.getvalue()
+
+
+def recorded(registry: Registry) -> list[tuple[str, Any]]:
+    with reading_audit(registry.audit.path) as reader:
+        return [(event.kind, event.as_object()["facts"]) for event in reader.events()]
+
+
+def enrolled_as_recorded(registry: Registry) -> set[str]:
+    """Who is enrolled when one believes the audit."""
+    people: set[str] = set()
+    for kind, facts in recorded(registry):
+        if kind == "person.enrolled" or (kind == "fault" and facts["of"] == "person.erased"):
+            people.add(facts["person"])
+        elif kind == "person.erased" or (kind == "fault" and facts["of"] == "person.enrolled"):
+            people.remove(facts["person"])
+    return people

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bundle_rig import AT, AUTHOR, bundle, enrol, gates, site
+from bundle_rig import AT, AUTHOR, bundle, enrol, enrolled_as_recorded, gates, site
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +28,7 @@ from device.errors import (
 from device.registry import Registry
 from enroll.bundle_apply import apply_bundle, try_bundle
 from enroll.bundle_format import Change, Enrol, Erase, Photo, decode_header, decode_records, encode_records
+from enroll.bundle_record import take_back_uncommitted
 from enroll.bundle_seal import CHUNK_BYTES, verified_copy
 from enroll.usb import find_bundles
 
@@ -249,6 +250,8 @@ def test_killed_anywhere_a_bundle_was_applied_whole_or_not_at_all(tmp_path: Path
         file.write_bytes(bundle(card, records, number=number))
         killed += kill_while_applying(state, file, after_s=source.random() * 0.3)
         with site(state) as registry:
+            take_back_uncommitted(registry)
+            assert enrolled_as_recorded(registry) == {person.id for person in registry.collection.people()}
             people, last = len(names(registry)), registry.collection.author(AUTHOR.public.author).last_number
         assert people in {applied, applied + 5}, "a part of a bundle was applied"
         assert (last == number) == (people == applied + 5), "applied, and not known to be"
