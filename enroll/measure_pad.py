@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from device.types import Image, Mesh, Template
 
 MODES = ("passive", "cooperative", "challenge", "light")
+ASKING = frozenset({"challenge", "light"})  # modes in which everybody is asked for an answer
 PORTRAITS = frozenset({".jpg", ".jpeg", ".png"})
 
 
@@ -108,6 +109,7 @@ def pad_document(rates: PadRates, *, is_simulated: bool) -> dict[str, Any]:
     return {
         "mode": rates.mode,
         "simulated": is_simulated,
+        "recorded": rates.recorded,
         "bpcer": _value(rates.bpcer),
         "undecided_bona_fide": _value(rates.undecided_bona_fide),
         "bona_fide": {
@@ -215,7 +217,8 @@ def _report(
         )
     for one, (_, shown) in zip(rates, results, strict=True):
         _print_table(one)
-        _print_basis(shown, mode=one.mode)
+        if not simulated:
+            _print_basis(one, count=len(shown))
 
 
 def _print_table(rates: PadRates) -> None:
@@ -237,14 +240,19 @@ def _print_table(rates: PadRates) -> None:
     )
 
 
-def _print_basis(shown: list[Presentation], *, mode: str) -> None:
-    from device.measure.pad import Basis
-
-    count = sum(1 for one in shown if one.basis is Basis.RECORDED)
-    if count:
+def _print_basis(rates: PadRates, *, count: int) -> None:
+    """What of `count` recordings was judged at the door, and what cannot be judged from a recording."""
+    if rates.recorded:
         console.out.print(
-            f"{count} of {len(shown)} are what the door said when it captured them in mode {mode}: "
+            f"{rates.recorded} of {count} are what the door said when it captured them in mode {rates.mode}: "
             "a recording cannot answer anew",
+            soft_wrap=True,
+        )
+    unasked = count - rates.recorded
+    if rates.mode in ASKING and unasked:
+        console.out.print(
+            f"{unasked} of {count} are recordings, which cannot answer what mode {rates.mode} asks: none of them can "
+            "be taken for bona fide, so these rates say nothing of a door",
             soft_wrap=True,
         )
 

@@ -64,6 +64,7 @@ class PadRates:
     apcer: dict[str, Share]  # by species
     undecided: dict[str, Share]
     iapar: dict[str, Share]  # empty without a matcher
+    recorded: int  # presentations whose outcome was recorded at the door and not judged now
 
     @property
     def worst_apcer(self) -> float | None:
@@ -136,6 +137,7 @@ def rate(presentations: Sequence[Presentation], *, mode: str) -> PadRates:
         apcer={name: _count(shown, is_accepted) for name, shown in attacks.items()},
         undecided={name: _count(shown, is_undecided) for name, shown in attacks.items()},
         iapar={name: _count(shown, is_let_in) for name, shown in attacks.items()} if has_matcher else {},
+        recorded=sum(1 for one in presentations if one.basis is Basis.RECORDED),
     )
 
 

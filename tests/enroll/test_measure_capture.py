@@ -11,6 +11,7 @@ from command_line import Lintel
 
 from device.audit.log import reading_audit
 from device.measure.simulate.clip import Clip
+from device.measure.simulate.portraits import grace_hopper
 from models.store import Installed
 
 
@@ -60,6 +61,22 @@ def test_what_the_door_asked_while_it_captured_is_what_counts_in_that_mode(
     assert "the door asks: hold still" in said.err
     again = door("measure", "pad", pad, "--mode", "challenge")
     assert "1 of 1 are what the door said when it captured them in mode challenge" in again.out
+    assert "cannot answer what" not in again.out
+    assert json.loads(door("measure", "pad", pad, "--mode", "challenge", "--json").out)["recorded"] == 1
+
+
+@pytest.mark.parametrize(("mode", "is_warned"), [("challenge", True), ("passive", False)])
+def test_rates_of_plain_recordings_in_a_mode_that_asks_are_said_to_be_worth_nothing(
+    door: Lintel, tmp_path: Path, mode: str, is_warned: bool
+) -> None:
+    still = tmp_path / "pad" / "bona_fide" / "one.png"
+    still.parent.mkdir(parents=True)
+    cv2.imwrite(str(still), grace_hopper())
+    said = door("measure", "pad", tmp_path / "pad", "--mode", mode)
+    assert (said.exit_code, said.err) == (0, "")
+    sentence = f"1 of 1 are recordings, which cannot answer what mode {mode} asks"
+    assert (sentence in said.out) is is_warned
+    assert json.loads(door("measure", "pad", tmp_path / "pad", "--mode", mode, "--json").out)["recorded"] == 0
 
 
 def test_an_attempt_that_was_moved_changed_or_belongs_elsewhere_ends_the_run(

@@ -18,7 +18,7 @@ from device.collection.keys import KeyFolder
 from device.config import LivenessSettings, decode_settings
 from device.errors import VideoUnreadableError
 from device.measure.attempt import Stand
-from device.measure.pad import BONA_FIDE, Presentation, exact_share, present, rate, readings
+from device.measure.pad import BONA_FIDE, Basis, Presentation, exact_share, present, rate, readings
 from device.measure.pad_material import SPECIES, find_showings, simulate
 from device.measure.pad_plots import write_plots
 from device.stopwatch import Stopwatch
@@ -79,10 +79,15 @@ def test_an_impostor_counts_only_when_liveness_and_the_matcher_let_it_pass() -> 
     assert rate(shown, mode="passive").iapar["print"].value == 0.25
 
 
+def test_what_was_recorded_at_the_door_is_counted_apart() -> None:
+    shown = [Presentation("print", basis, FAKE, basis=basis) for basis in (*Basis, Basis.RECORDED)]
+    assert pad_document(rate(shown, mode="challenge"), is_simulated=False)["recorded"] == 2
+
+
 def test_the_document_has_the_agreed_keys() -> None:
     shown = [Presentation(BONA_FIDE, "a", LIVE), Presentation("print", "b", FAKE)]
     document = pad_document(rate(shown, mode="cooperative"), is_simulated=True)
-    assert {"mode", "bpcer", "undecided_bona_fide", "species", "worst_apcer"} <= document.keys()
+    assert {"mode", "bpcer", "undecided_bona_fide", "species", "worst_apcer", "recorded"} <= document.keys()
     assert {"n", "apcer", "low", "high"} <= document["species"]["print"].keys()
     assert document["simulated"] is True
     assert json.loads(json.dumps(document)) == document
