@@ -35,7 +35,8 @@ SUFFIX = ".lpad"
 PURPOSE = "pad capture"
 DRAFT = ".draft-"
 FRAME, END = b"F", b"E"  # the first byte of a record
-# Of a picture at this quality and without subsampling of colour, texture networks say what they say of the picture.
+# Without subsampling of colour and at this quality the texture pair's score of a frame moved by 0.003 in the median and
+# 0.044 at most, across neither bound, on 251 frames of three clips and 9 stills: all compressed before, none raw.
 QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 98, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 _TIME = struct.Struct(">d")
 _NO_UNNAMED_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
