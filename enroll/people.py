@@ -14,6 +14,7 @@ COMMANDS = {
     "erase": ("enroll.people_erase:erase", "Destroy all that is kept of a person."),
     "consent": ("enroll.people_consent:consent", "Show or note what somebody agreed to."),
     "expire": ("enroll.people_expire:expire", "Say from when and until when somebody may come in."),
+    "export": ("enroll.people_export:export", "Hand somebody all that is held about them."),
     "external-id": ("enroll.people_change:external_id", "Note how another system calls somebody."),
     "groups": ("enroll.people_change:groups", "Put somebody into groups, or take them out."),
     "pin": ("enroll.people_pin:pin", "Give somebody a PIN for a door that asks for one, or take it away."),

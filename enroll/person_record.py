@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -76,5 +75,4 @@ def events_about(audit_file: Path, person: PersonId) -> Iterator[Event]:
     if not audit_file.exists():
         return
     with reading_audit(audit_file) as reader:
-        quoted = json.dumps(person)
-        yield from (event for event in all_events(audit_file, reader) if quoted in event.facts)
+        yield from (event for event in all_events(audit_file, reader) if person in event.facts)
