@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from device.config import Settings
-from device.errors import BundleError
+from device.errors import BundleError, DeviceError
 
 log = logging.getLogger(__name__)
 
@@ -30,30 +30,55 @@ def apply(ctx: click.Context, /, *, mountpoint: Path) -> None:
     """Apply every *.lintel-bundle in the root of MOUNTPOINT, in the order of their names.
 
     The first one that is refused gives the exit status, the lamp says whether all went well, the audit and the journal
-    say why not.
+    say why not. A stick that cannot be read at all, or holds too much, is refused like a bundle.
     """
     from device.journal import log_to_standard_error
-    from enroll.bundle import door_gates
-    from enroll.bundle_apply import apply_bundle
-    from enroll.registry import open_registry
     from firmware_bridge.client import DoorClient
     from firmware_bridge.types import Indication
 
     settings: Settings = ctx.obj
     log_to_standard_error()
-    door, status = DoorClient(Path(settings.door.socket)), 0
-    files = find_bundles(mountpoint)
-    if not files:
+    door = DoorClient(Path(settings.door.socket))
+    try:
+        statuses = apply_stick(mountpoint, settings)
+    except DeviceError:
+        door.indicate(Indication.DENIED)
+        raise
+    if not statuses:
         log.info("usb.nothing_found")
         return
+    status = next(filter(None, statuses), 0)
+    door.indicate(Indication.DENIED if status else Indication.GRANTED)
+    ctx.exit(status)
+
+
+def apply_stick(mountpoint: Path, settings: Settings) -> list[int]:
+    """Apply every bundle in a folder; the exit status of each.
+
+    Raises BundleError, on record, for a stick that cannot be used, and whatever keeps all bundles from being applied.
+    """
+    from enroll.bundle import door_gates
+    from enroll.bundle_apply import apply_bundle
+    from enroll.bundle_record import record_refusal
+    from enroll.registry import open_registry
+
+    try:
+        files = find_bundles(mountpoint)
+    except BundleError as error:
+        with open_registry(settings) as registry:
+            record_refusal(error, {"at": "stick"}, registry=registry)
+        raise
+    if not files:
+        return []
+    statuses = []
     with open_registry(settings) as registry:
         for file in files:
             try:
                 apply_bundle(file, registry, door_gates(settings))
+                statuses.append(0)
             except BundleError as error:
-                status = status or error.exit_code
-    door.indicate(Indication.DENIED if status else Indication.GRANTED)
-    ctx.exit(status)
+                statuses.append(error.exit_code)
+    return statuses
 
 
 def find_bundles(folder: Path) -> list[Path]:
