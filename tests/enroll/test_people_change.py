@@ -65,7 +65,25 @@ def test_a_word_that_means_two_people_is_refused_in_one_sentence(lintel: Lintel)
     assert "another's external id" in said.sentence()
 
 
-@pytest.mark.parametrize("verb", [["suspend", "Ada"], ["rename", "Ada", "Eva"], ["retire", "Ada"]])
+VERBS = [
+    ["consent", "Ada"],
+    ["consent", "Ada", "--given", "in writing"],
+    ["erase", "Ada", "--yes"],
+    ["expire", "Ada", "--never"],
+    ["export", "Ada", "--out", "/nowhere/ada.json"],
+    ["external-id", "Ada"],
+    ["groups", "Ada", "--add", "staff"],
+    ["list"],
+    ["pin", "Ada", "--clear"],
+    ["rename", "Ada", "Eva"],
+    ["resume", "Ada"],
+    ["retire", "Ada"],
+    ["show", "Ada"],
+    ["suspend", "Ada"],
+]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: " ".join(verb))
 def test_where_nobody_was_enrolled_nothing_is_made(lintel: Lintel, verb: list[str]) -> None:
     said = lintel("people", *verb)
     assert said.exit_code == 85
