@@ -14,7 +14,11 @@ CAMERA ?=
 
 ACTORS := $(if $(CAMERA),--camera $(CAMERA),$(if $(VIDEO),--video "$(VIDEO)" $(if $(STRANGER),--stranger "$(STRANGER)")))
 
-.PHONY: demo test lint bench clean
+# Extras of the installed package: pins on a Raspberry Pi, jetson elsewhere, osdp for a panel.
+EXTRAS ?= [pins]
+ARCH ?= $(shell dpkg --print-architecture 2>/dev/null)
+
+.PHONY: demo test lint bench clean install upgrade rollback uninstall deb
 
 demo: $(VENV)/.demo $(NETWORKS)
 	@$(BIN)/lintel --state $(STATE) demo $(ACTORS) --out build/demo
@@ -29,6 +33,19 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.bench $(NETWORKS)
 	@$(BIN)/lintel --state $(STATE) measure bench $(if $(VIDEO),--video "$(VIDEO)") --out build/bench
+
+# On the device, as root; docs/installing.md. An upgrade is an installation beside the one in use, which can be undone.
+install upgrade:
+	@$(PYTHON) tools/appliance install --extras '$(EXTRAS)'
+
+rollback:
+	@$(PYTHON) tools/appliance rollback
+
+uninstall:
+	@$(PYTHON) tools/appliance uninstall $(if $(PURGE),--purge)
+
+deb: $(VENV)/.demo
+	@$(BIN)/python tools/debian.py --arch $(ARCH)
 
 clean:
 	rm -rf build $(VENV)
