@@ -16,10 +16,10 @@ import hashlib
 import os
 import stat
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from device.collection.authority import SigningKey, SiteAuthority, SiteCard, VerifyingKey
 from device.errors import BundleDamagedError, BundleError
@@ -40,6 +40,9 @@ CHUNK_BYTES, TAG_BYTES, SIGNATURE_BYTES = 65_536, 16, 64
 PURPOSE = "bundle"
 NONCE = struct.Struct(">7xIB")
 DAMAGED = "the bundle is truncated or damaged: its signature does not hold"
+
+
+Open: TypeAlias = Callable[[Path], BinaryIO]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +88,16 @@ def write_bundle(
 
 
 @contextlib.contextmanager
-def verified_copy(file: Path, *, scratch: Path) -> Iterator[Bundle]:
-    """A bundle whose signature holds, copied once into a file without a name in `scratch`.
+def verified_copy(file: Path, *, scratch: Path, opened: Open | None = None) -> Iterator[Bundle]:
+    """A bundle whose signature holds, copied once into a file without a name in `scratch`; `opened` reads it.
 
     Raises BundleError for what is no regular file, too large or unreadable, BundleDamagedError for what was changed.
     """
     with contextlib.ExitStack() as stack:
         try:
             copy = stack.enter_context(open(os.open(scratch, os.O_TMPFILE | os.O_RDWR, 0o600), "w+b"))  # noqa: PTH123 (a descriptor)
-            size = _copy(file, copy)
+            with (opened or open_regular)(file) as source:
+                size = _copy(source, copy, name=file)
             copy.flush()
         except OSError as error:
             raise BundleError(f"{file}: the bundle cannot be read or copied: {error.strerror or error}") from error
@@ -120,17 +124,22 @@ def plain_chunks(bundle: Bundle, authority: SiteAuthority) -> Iterator[bytes]:
         raise BundleDamagedError("the bundle does not open with this site's key") from error
 
 
-def _copy(file: Path, copy: BinaryIO) -> int:
+def open_regular(file: Path) -> BinaryIO:
+    """A regular file for reading. Raises OSError, also for a link, and BundleError for whatever else it may be."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb", buffering=0) as source:  # noqa: PTH123 (a descriptor)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BundleError(f"{file}: this is no regular file")
-        size = 0
-        while chunk := source.read(CHUNK_BYTES):
-            size += len(chunk)
-            if size > BUNDLE_AT_MOST_BYTES:
-                raise BundleError(f"{file}: a bundle has {BUNDLE_AT_MOST_BYTES >> 20} MiB at most")
-            copy.write(chunk)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BundleError(f"{file}: this is no regular file")
+    return open(descriptor, "rb", buffering=0)  # noqa: PTH123 (a descriptor)
+
+
+def _copy(source: BinaryIO, copy: BinaryIO, *, name: Path) -> int:
+    size = 0
+    while chunk := source.read(CHUNK_BYTES):
+        size += len(chunk)
+        if size > BUNDLE_AT_MOST_BYTES:
+            raise BundleError(f"{name}: a bundle has {BUNDLE_AT_MOST_BYTES >> 20} MiB at most")
+        copy.write(chunk)
     return size
 
 
