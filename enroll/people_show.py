@@ -48,7 +48,7 @@ def _said(name: str, value: object) -> str:
     """One value as a person reads it; times are in UTC."""
     match value:
         case None:
-            return "no record" if name == "consent" else "none" if name == "pin_set_at" else "-"
+            return "no record" if name == "consent" else "none" if name == "pin" else "-"
         case bool():
             return "yes" if value else "no"
         case datetime():
@@ -56,6 +56,9 @@ def _said(name: str, value: object) -> str:
         case dict() if name == "consent":
             agreed = f"text {value['text_version']} ({value['language']}), {value['how']}"
             return f"{agreed}, {_said('given_at', value['given_at'])}"
+        case dict() if name == "pin":
+            blocked = f", may be tried from {value['blocked_until']}" if value["blocked_until"] else ""
+            return f"set at {value['set_at']}, {value['failures']} wrong in a row{blocked}"
         case dict():
             return ", ".join(f"{count} of {model}" for model, count in value.items()) or "none"
         case list():

@@ -13,6 +13,7 @@ from device.collection.people import Consent, Person
 from device.types import PersonId
 
 if TYPE_CHECKING:
+    from device.collection.lives import PinRecord
     from device.collection.store import Collection
 
 
@@ -37,7 +38,7 @@ def person_record(collection: Collection, person: Person) -> dict[str, object]:
             "consent": consent_object(collection.consent_of(person.id)),
             "references": {str(model): count for model, count in sorted(person.references.items())},
             "photos": len(collection.photos_of(person.id)),
-            "pin_set_at": collection.pin_set_at(person.id),
+            "pin": pin_object(collection.pin_record(person.id)),
         }
 
 
@@ -51,6 +52,13 @@ def consent_object(consent: Consent | None) -> dict[str, object] | None:
         "how": consent.how,
         "given_at": consent.given_at,
     }
+
+
+def pin_object(pin: PinRecord | None) -> dict[str, object] | None:
+    """What is kept about a PIN besides its hash, as a JSON object; None where nobody set one."""
+    if pin is None:
+        return None
+    return {"set_at": pin.set_at, "failures": pin.failures, "blocked_until": pin.blocked_until}
 
 
 def last_seen(collection: Collection, audit_file: Path, person: PersonId) -> date | None:

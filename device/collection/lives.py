@@ -35,6 +35,15 @@ class KeptReference:
     vector: NDArray[np.float32]  # (dimensions,), unit length: as the network made it, within rounding
 
 
+@dataclass(frozen=True, slots=True)
+class PinRecord:
+    """A PIN as an administrator may see it."""
+
+    set_at: str  # ISO 8601, UTC
+    failures: int  # wrong ones in a row
+    blocked_until: str | None  # ISO 8601, UTC
+
+
 class PersonLives(PersonRecords):
     """The part of a collection that looks after people who are enrolled."""
 
@@ -77,11 +86,11 @@ class PersonLives(PersonRecords):
             rows = self._execute("SELECT id FROM person WHERE id NOT IN (SELECT person FROM consent)")
             return frozenset(PersonId(row[0]) for row in rows)
 
-    def pin_set_at(self, person: PersonId) -> str | None:
-        """When a person's PIN was set, ISO 8601 in UTC; None: there is none."""
+    def pin_record(self, person: PersonId) -> PinRecord | None:
+        """What is kept about a person's PIN besides its hash; None: there is none."""
         with self.snapshot():
-            rows = self._execute("SELECT set_at FROM pin WHERE person = ?", person)
-            return str(rows[0][0]) if rows else None
+            rows = self._execute("SELECT set_at, failures, blocked_until FROM pin WHERE person = ?", person)
+            return PinRecord(*rows[0]) if rows else None
 
     def kept_references(self, person: PersonId) -> list[KeptReference]:
         """The references of a person, in the order in which they came, turned back. Raises UnknownPersonError."""

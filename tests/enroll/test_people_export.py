@@ -64,11 +64,11 @@ def test_all_that_is_held_is_in_one_readable_file(lintel: Lintel, tmp_path: Path
     assert (held["id"], held["name"], held["external_id"], held["groups"]) == (ada, "Ada Byron é", "S-1815", ["staff"])
     assert held["consent"]["how"]
     assert held["photos"] == 1
-    assert held["pin_set_at"]
+    assert held["pin"]["set_at"]
     assert [set(reference) for reference in held["references"]] == [{"id", "model", "quality", "created_at"}] * 2
     text = (tmp_path / "ada.json").read_text(encoding="utf-8")
     assert "Byron é" in text
-    assert PIN not in text.replace(held["pin_set_at"], "")
+    assert PIN not in text.replace(held["pin"]["set_at"], "")
     assert stat.S_IMODE((tmp_path / "ada.json").stat().st_mode) == 0o600
 
 

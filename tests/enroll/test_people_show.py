@@ -22,6 +22,7 @@ def ada(lintel: Lintel) -> PersonId:
     with open_collection(lintel.state / "collection.db") as collection:
         person = collection.add_person(newcomer, at=FakeClock().now())
         collection.set_pin(person, "2583", at=FakeClock().now())
+        collection.try_pin(person, "1739", at=FakeClock().now())
     return person
 
 
@@ -42,7 +43,7 @@ def test_everything_but_templates_photos_and_digits_is_shown(lintel: Lintel, ada
         "resumed_at": None,
         "references": {make_template().model_id: 2, OTHER: 1},
         "photos": 1,
-        "pin_set_at": "2026-01-05T09:00:00+00:00",
+        "pin": {"set_at": "2026-01-05T09:00:00+00:00", "failures": 1, "blocked_until": "2026-01-05T09:00:00+00:00"},
         "last_seen": None,
     }
 
