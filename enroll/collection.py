@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from device.config import Settings
-from enroll.console import out, print_json
+from enroll.console import counted, out, print_json
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
 
@@ -80,6 +80,7 @@ def check(settings: Settings, /, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    out.print(f"{len(people)} people with {references} references: every page, row and seal is sound.", markup=False)
+    held = f"{counted(len(people), 'person')} with {counted(references, 'reference')}"
+    out.print(f"{held}: every page, row and seal is sound.", markup=False)
     snapshot = "no good snapshot" if newest is None else f"newest good snapshot {newest.path.name}"
     out.print(f"Sealed with site key {key_id}; {snapshot}.", markup=False, soft_wrap=True)
