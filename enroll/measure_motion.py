@@ -22,7 +22,12 @@ PRINTS = ("waved", "turned", "nodded", "rolled")
 
 
 @click.command()
-@click.option("--portraits", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
+@click.option(
+    "--portraits",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="The folder of portraits that sheets and puppets are made of.",
+)
 @click.option("--pattern", default="*.jpg", show_default=True, help="Which files of the folder.")
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Use every so many-th file.")
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="May be repeated; default: all.")
