@@ -295,7 +295,8 @@ def edit_live(source: random.Random) -> list[str]:
     match source.randrange(6):
         case 0:
             middle = source.randrange(1, 18)
-            changed = f"substr({column}, 1, {middle - 1}) || 'Z' || substr({column}, {middle + 1})"
+            letter = f"iif(substr({column}, {middle}, 1) IN ('Z', x'5A'), 'Y', 'Z')"  # never the one that is there
+            changed = f"substr({column}, 1, {middle - 1}) || {letter} || substr({column}, {middle + 1})"
             kind = "BLOB" if column == "signature" else "TEXT"
             return [f"UPDATE event SET {column} = CAST({changed} AS {kind}) WHERE seq = {row}"]
         case 1:
