@@ -25,6 +25,7 @@ COMMANDS = {  # name -> ("module:attribute", summary); a heavy import is paid on
     "bundle": ("enroll.bundle:bundle", "Make, inspect and apply signed, sealed bundles of changes."),
     "camera": ("enroll.camera:camera", "Show which camera this door has, and pin it."),
     "collection": ("enroll.collection:collection", "Back up, restore and check who is enrolled."),
+    "completion": ("enroll.completion:completion", "Print what makes a shell complete this command."),
     "control": ("enroll.control:control", "Ask the running door, as far as your role allows."),
     "demo": ("enroll.demo:demo", "Play visitors to the real loop and show what the door did."),
     "door": ("enroll.door:door", "Ask, release or lock down the door through its daemon."),

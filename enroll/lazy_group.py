@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import click
+from click.shell_completion import CompletionItem
 
 CommandTable: TypeAlias = Mapping[str, tuple[str, str]]  # name -> ("module:attribute", summary)
 
@@ -27,6 +28,12 @@ class LazyGroup(click.Group):
         module_name, attribute = self.table[cmd_name][0].split(":")
         command: click.Command = getattr(importlib.import_module(module_name), attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The group's options and, from the table alone, its commands: click would import every one of them."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        rows = sorted(self.table.items())
+        return [CompletionItem(name, help=row[1]) for name, row in rows if name.startswith(incomplete)] + options
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's signature)
         with formatter.section("Commands"):
