@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import signal
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from device.errors import CameraError
 from enroll.consent import consent_given, consent_option
 from enroll.console import err, json_option, out, print_json
 from enroll.guide_words import CONSENT_TEXTS
+from enroll.interrupts import noticing_interrupts
 
 if TYPE_CHECKING:
     from device.camera.feed import CameraFeed
@@ -92,7 +93,6 @@ def start(
         valid_until=_in_utc(valid_until),
         is_another=_asker(allow_duplicate=allow_duplicate, is_interactive=is_interactive),
     )
-    signal.signal(signal.SIGTERM, _interrupt)
     station = partial(at_camera, settings, replace(settings.camera, source=source))
     with Screen(err if as_json else out, preview=preview) as screen:
         if camera is None and video is None and settings.control.socket and is_answering(Path(settings.control.socket)):
@@ -113,11 +113,17 @@ def enrol_at(
     from enroll.live import LiveEnrolment
     from enroll.registry import open_registry
 
-    with open_registry(settings) as registry:
+    with noticing_interrupts() as interrupts, open_registry(settings) as registry:
+
+        @contextlib.contextmanager
+        def watched() -> Iterator[Station]:
+            with open_station() as station:
+                yield dataclasses.replace(station, frames=interrupts.watch(station.frames))
+
         registry.collection.refuse_taken_name(request.name)  # before the networks are loaded
         if request.external_id is not None:
             registry.collection.refuse_taken_external_id(request.external_id)
-        person = LiveEnrolment(settings, registry, screen).run(request, open_station)
+        person = LiveEnrolment(settings, registry, screen).run(request, watched)
     screen.clear_preview()
     if as_json:
         print_json({"id": person, "name": request.name, "references": 5, "recognised": True})
@@ -199,7 +205,3 @@ def _asker(*, allow_duplicate: bool, is_interactive: bool) -> Callable[[str], bo
 
 def _in_utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
